@@ -1,0 +1,111 @@
+//! Users and how they come to be: register, log in, look each other up.
+
+mod check;
+mod login;
+mod password;
+mod register;
+mod users;
+
+use std::borrow::Cow;
+
+pub use password::{PasswordHash, Passwords};
+pub use register::Register;
+
+use crate::clock::Timestamp;
+use crate::error::{Code, FieldError, Refusal, StoreError};
+use crate::ids::{AppId, UserId};
+
+/// A person's account, as others may see it; `email` and `external_id` are for the person alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The account.
+    pub id: UserId,
+    /// The tenant it belongs to.
+    pub app: AppId,
+    /// The id that a host product knows this person by.
+    pub external_id: Option<String>,
+    /// Unique within the app, lower case.
+    pub username: String,
+    /// Unique within the app, lower case.
+    pub email: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// What people see; the username where nothing else was said.
+    pub display_name: String,
+    /// Where a picture is.
+    pub avatar_url: Option<String>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When the person was last here, if it is known.
+    pub last_seen_at: Option<Timestamp>,
+}
+
+/// A user and the hash of the password, for logging in.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Who logs in.
+    pub user: User,
+    /// What the password must match.
+    pub password_hash: PasswordHash,
+}
+
+/// Why an account could not be made, entered or found.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// Fields break rules.
+    #[error("fields break rules")]
+    Invalid(Vec<FieldError>),
+    /// Somebody has this username.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// Somebody has this e-mail address.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// Unknown login or wrong password.
+    #[error("login or password is wrong")]
+    BadCredentials,
+    /// There is no such user in the asker's app.
+    #[error("there is no such user")]
+    NotFound,
+    /// Too many password checks are waiting.
+    #[error("too many password checks are waiting")]
+    Overloaded,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Refusal for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Invalid(_) => Code::Invalid,
+            Self::UsernameTaken => Code::UsernameTaken,
+            Self::EmailTaken => Code::EmailTaken,
+            Self::BadCredentials => Code::BadCredentials,
+            Self::NotFound => Code::NotFound,
+            Self::Overloaded => Code::Overloaded,
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn detail(&self) -> Cow<'static, str> {
+        match self {
+            Self::Invalid(_) => "See errors: each names a field and what it may be.".into(),
+            Self::UsernameTaken => "Choose another username.".into(),
+            Self::EmailTaken => "Log in with it, or use another address.".into(),
+            Self::BadCredentials => "Check both and try again.".into(),
+            Self::NotFound => "There is no such user.".into(),
+            Self::Overloaded => "Too many people are logging in. Try again in a moment.".into(),
+            Self::Store(error) => error.detail(),
+        }
+    }
+
+    fn fields(&self) -> &[FieldError] {
+        match self {
+            Self::Invalid(fields) => fields,
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a registration may say. Each check takes the value in and gives it back in the form that is stored.
+
+use crate::error::{Code, FieldError};
+use crate::limits::Limits;
+
+use super::register::{Register, Registration};
+
+/// Checks every field, so that all mistakes are told at once.
+pub(super) fn check_register(command: Register, limits: &Limits) -> Result<Registration, Vec<FieldError>> {
+    let mut errors = Vec::new();
+    let username = check_username(&command.username, limits, &mut errors);
+    check_password(&command.password, limits, &mut errors);
+    let email = command.email.map(|email| check_email(&email, limits, &mut errors));
+    let mut name = |pointer, name: Option<String>| name.map(|name| check_name(pointer, name, limits, &mut errors));
+    let display_name = name("/displayName", command.display_name);
+    let first_name = name("/firstName", command.first_name);
+    let last_name = name("/lastName", command.last_name);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(Registration {
+        display_name: display_name.unwrap_or_else(|| username.clone()),
+        username,
+        email,
+        first_name,
+        last_name,
+    })
+}
+
+fn check_username(text: &str, limits: &Limits, errors: &mut Vec<FieldError>) -> String {
+    let username = text.to_lowercase();
+    let (min, max) = (limits.username_chars_min, limits.username_chars_max);
+    let length = username.chars().count();
+    if length < min {
+        errors.push(FieldError::new("/username", Code::TooShort, format!("at least {min} characters")));
+    } else if length > max {
+        errors.push(FieldError::new("/username", Code::TooLong, format!("at most {max} characters")));
+    } else if !username.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b)) {
+        let detail = "letters a to z, digits, dot, underscore and hyphen";
+        errors.push(FieldError::new("/username", Code::BadFormat, detail));
+    }
+    username
+}
+
+fn check_password(password: &str, limits: &Limits, errors: &mut Vec<FieldError>) {
+    let (min, max) = (limits.password_chars_min, limits.password_chars_max);
+    let length = password.chars().count();
+    if length < min {
+        errors.push(FieldError::new("/password", Code::TooShort, format!("at least {min} characters")));
+    } else if length > max {
+        errors.push(FieldError::new("/password", Code::TooLong, format!("at most {max} characters")));
+    }
+}
+
+/// A local part, one `@`, and a domain with a dot: what is deliverable only a mail can tell.
+fn check_email(text: &str, limits: &Limits, errors: &mut Vec<FieldError>) -> String {
+    let email = text.to_lowercase();
+    let max = limits.email_bytes_max;
+    let well_formed = email.split_once('@').is_some_and(|(local, domain)| {
+        let labels_are_there = domain.contains('.') && domain.split('.').all(|label| !label.is_empty());
+        !local.is_empty() && labels_are_there && !domain.contains('@')
+    }) && !email.chars().any(|c| c.is_whitespace() || c.is_control());
+    if email.len() > max {
+        errors.push(FieldError::new("/email", Code::TooLong, format!("at most {max} bytes")));
+    } else if !well_formed {
+        errors.push(FieldError::new("/email", Code::BadFormat, "an address like name@example.org"));
+    }
+    email
+}
+
+fn check_name(pointer: &str, text: String, limits: &Limits, errors: &mut Vec<FieldError>) -> String {
+    let max = limits.name_chars_max;
+    let name = text.trim();
+    if name.is_empty() {
+        errors.push(FieldError::new(pointer, Code::TooShort, "leave it out, or say something visible"));
+    } else if name.chars().count() > max {
+        errors.push(FieldError::new(pointer, Code::TooLong, format!("at most {max} characters")));
+    } else if name.chars().any(char::is_control) {
+        errors.push(FieldError::new(pointer, Code::BadFormat, "no control characters"));
+    }
+    if name.len() == text.len() { text } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn register(username: &str, email: Option<&str>) -> Register {
+        Register {
+            username: username.to_owned(),
+            password: "correct horse".to_owned(),
+            email: email.map(str::to_owned),
+            display_name: None,
+            first_name: None,
+            last_name: None,
+        }
+    }
+
+    #[test]
+    fn a_username_is_folded_to_lower_case_and_shown_where_there_is_no_display_name() {
+        let registration = check_register(register("Alice.B", None), &Limits::default()).unwrap();
+        assert_eq!(registration.username, "alice.b");
+        assert_eq!(registration.display_name, "alice.b");
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let mut command = register("é!", Some("nobody"));
+        command.password = "short".to_owned();
+        command.display_name = Some("  ".to_owned());
+        let pointers: Vec<_> =
+            check_register(command, &Limits::default()).unwrap_err().into_iter().map(|e| e.pointer).collect();
+        assert_eq!(pointers, ["/username", "/password", "/email", "/displayName"]);
+    }
+
+    #[test]
+    fn addresses_are_taken_or_refused() {
+        for (email, taken) in [
+            ("Ann@Example.org", true),
+            ("a@b.co", true),
+            ("a@b", false),
+            ("@example.org", false),
+            ("a@é.", false),
+            ("a b@example.org", false),
+            ("a@b@c.org", false),
+            ("a@.é", false),
+        ] {
+            assert_eq!(check_register(register("ann", Some(email)), &Limits::default()).is_ok(), taken, "{email}");
+        }
+    }
+}

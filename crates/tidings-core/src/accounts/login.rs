@@ -1,0 +1,31 @@
+//! Log in with a username or an e-mail address.
+
+use crate::error::{Code, FieldError};
+use crate::ids::AppId;
+use crate::services::Services;
+use crate::sessions::SignedIn;
+
+use super::Error;
+
+impl Services {
+    /// A new session for who knows the password. `device` is a name for the list of sessions.
+    ///
+    /// # Errors
+    /// [`Error::BadCredentials`] for an unknown login and a wrong password alike.
+    pub async fn login(&self, login: &str, password: String, device: Option<String>) -> Result<SignedIn, Error> {
+        let max = self.limits.device_chars_max;
+        if device.as_ref().is_some_and(|device| device.chars().count() > max) {
+            let error = FieldError::new("/device", Code::TooLong, format!("at most {max} characters"));
+            return Err(Error::Invalid(vec![error]));
+        }
+        // Over-long input cannot be right; hashing it would only cost.
+        if login.len() > self.limits.email_bytes_max || password.chars().count() > self.limits.password_chars_max {
+            return Err(Error::BadCredentials);
+        }
+        let credentials = self.store.find_credentials(AppId::DEFAULT, &login.to_lowercase()).await?;
+        let hash = credentials.as_ref().map(|found| found.password_hash.clone());
+        let matches = self.passwords.verify(password, hash).await?;
+        let Some(credentials) = credentials.filter(|_| matches) else { return Err(Error::BadCredentials) };
+        self.sign_in(credentials.user, device).await.map_err(Error::Store)
+    }
+}

@@ -1,0 +1,212 @@
+//! From the log to the connections: every event to the members of its position, in order, gaps repaired.
+//!
+//! One dispatcher reads the log. An event at `pos` of a conversation goes to those whose interval holds `pos`; the
+//! intervals of an active conversation are its [`roster`](Roster), loaded once and moved on by the stream's own
+//! membership events. It enters the tail in memory **before** it is fanned out, so that a device that resumes finds it
+//! there or gets it live. [`Delivery::run`] is the whole of it, top-down.
+
+mod roster;
+mod tail;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+use crate::error::StoreError;
+use crate::events::{Event, EventBody};
+use crate::ids::{ConversationId, LogId, Pos, StreamId, UserId};
+use crate::limits::ROSTER_BYTES_MAX;
+use crate::ports::event_log::{EventLog, Tailed};
+use crate::ports::outbox::Outbox;
+use crate::ports::store::Store;
+use crate::sessions::Revocations;
+use crate::sync::Token;
+
+use roster::Rosters;
+pub use tail::TailPart;
+use tail::Tail;
+
+/// Events read from the store at a time while the log is behind.
+const CATCH_UP_BATCH: usize = 512;
+/// User streams whose last delivered position is remembered, against repeats.
+const USER_STREAMS_MAX: usize = 100_000;
+/// While the store cannot be read, delivery asks again this often.
+const STORE_RETRY: Duration = Duration::from_millis(100);
+
+/// The delivery of one node.
+pub struct Delivery {
+    store: Arc<dyn Store>,
+    outbox: Arc<dyn Outbox>,
+    revocations: Arc<Revocations>,
+    clock: Arc<dyn Clock>,
+    tail: Mutex<Tail>,
+    /// Everything up to here has been queued to every connection that it is due to.
+    watermark: AtomicU64,
+}
+
+/// What only the dispatcher touches.
+struct Dispatcher {
+    rosters: Rosters,
+    user_streams: LruCache<UserId, Pos>,
+}
+
+impl Delivery {
+    /// A delivery that begins at the present end of the log.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn new(
+        store: Arc<dyn Store>,
+        outbox: Arc<dyn Outbox>,
+        revocations: Arc<Revocations>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, StoreError> {
+        let (end, _) = store.log_bounds().await?;
+        let tail = Mutex::new(Tail::starting_at(end));
+        Ok(Arc::new(Self { store, outbox, revocations, clock, tail, watermark: AtomicU64::new(end.0) }))
+    }
+
+    /// Reads the log for ever and delivers it. One task a node.
+    pub async fn run(self: Arc<Self>, log: Arc<dyn EventLog>) {
+        let user_streams = LruCache::new(NonZeroUsize::new(USER_STREAMS_MAX).unwrap_or(NonZeroUsize::MIN));
+        let mut dispatcher = Dispatcher { rosters: Rosters::new(ROSTER_BYTES_MAX), user_streams };
+        loop {
+            let events = match log.tail(self.watermark()).await {
+                Tailed::Events(events) => events,
+                Tailed::Behind => self.read_log().await,
+            };
+            self.load_rosters(&mut dispatcher, &events).await;
+            for event in events {
+                self.dispatch(&mut dispatcher, event).await;
+            }
+        }
+    }
+
+    /// Everything up to here has been queued to every connection that it is due to.
+    #[must_use]
+    pub fn watermark(&self) -> LogId {
+        LogId(self.watermark.load(Ordering::Acquire))
+    }
+
+    /// The token of a device that is about to load its windows.
+    #[must_use]
+    pub fn present_token(&self) -> Token {
+        Token::at(self.store.epoch(), self.watermark())
+    }
+
+    /// Keeps the user's events of the tail at hand, until as often [`Self::untrack`] was called and the tail has
+    /// moved on. Called when a connection has been registered, before it is replayed.
+    pub fn track(&self, user: UserId) {
+        self.tail.lock().track(user);
+    }
+
+    /// The reverse of [`Self::track`].
+    pub fn untrack(&self, user: UserId) {
+        self.tail.lock().untrack(user, self.clock.now());
+    }
+
+    /// What the user was due after a place in the log, if the tail in memory holds all of it.
+    #[must_use]
+    pub fn tail_after(&self, user: UserId, after: LogId) -> Option<TailPart> {
+        self.tail.lock().after(user, after)
+    }
+
+    async fn read_log(&self) -> Vec<Arc<Event>> {
+        let after = self.watermark();
+        let events = self.until_read("reading the log", || self.store.list_log(after, CATCH_UP_BATCH)).await;
+        events.into_iter().map(Arc::new).collect()
+    }
+
+    /// Loads the rosters that a batch needs and that are not at hand, in one look at the store.
+    async fn load_rosters(&self, dispatcher: &mut Dispatcher, events: &[Arc<Event>]) {
+        let mut missing: Vec<ConversationId> = Vec::new();
+        for event in events {
+            if let StreamId::Conversation(id) = event.stream {
+                // A conversation that begins here brings its people along.
+                let begins = matches!(event.body, EventBody::ConversationCreated { .. });
+                if !begins && !dispatcher.rosters.touch(id) && !missing.contains(&id) {
+                    missing.push(id);
+                }
+            }
+        }
+        if missing.is_empty() {
+            return;
+        }
+        let ended_after = self.watermark();
+        let rosters = self.until_read("loading rosters", || self.store.load_rosters(&missing, ended_after)).await;
+        for (id, intervals) in missing.into_iter().zip(rosters) {
+            dispatcher.rosters.insert(id, intervals);
+        }
+    }
+
+    /// Takes an event if it is the next of its stream; drops a repeat; repairs a gap first.
+    async fn dispatch(&self, dispatcher: &mut Dispatcher, event: Arc<Event>) {
+        let last = match event.stream {
+            StreamId::Conversation(id) => dispatcher.rosters.last_pos(id),
+            StreamId::User(id) => dispatcher.user_streams.get(&id).copied(),
+        };
+        // The first event that this node sees of a stream: what came before it was delivered or is caught up with.
+        let last = last.unwrap_or(event.pos.previous());
+        if event.pos > last.next() {
+            tracing::warn!(stream = %event.stream, after = %last, pos = %event.pos, "a gap in the log is repaired from the store");
+            let (stream, through) = (event.stream, event.pos.previous());
+            let missed =
+                self.until_read("repairing a gap", || self.store.list_stream_range(stream, last, through)).await;
+            for event in missed {
+                self.deliver(dispatcher, &Arc::new(event));
+            }
+        }
+        if event.pos > last {
+            self.deliver(dispatcher, &event);
+        }
+        self.watermark.fetch_max(event.log_id.0, Ordering::AcqRel);
+    }
+
+    fn deliver(&self, dispatcher: &mut Dispatcher, event: &Arc<Event>) {
+        // What the device has after this frame: everything that was queued to it before, and this.
+        let next = Token::at(self.store.epoch(), event.log_id);
+        match event.stream {
+            StreamId::Conversation(id) => {
+                dispatcher.rosters.with_audience(id, event, |users| self.fan_out(event, &next, users));
+            }
+            StreamId::User(user) => {
+                dispatcher.user_streams.put(user, event.pos);
+                self.fan_out(event, &next, &[user]);
+            }
+        }
+        if let EventBody::SessionEnded { session, tokens_until } = event.body {
+            self.revocations.insert(session, tokens_until, self.clock.now());
+            self.outbox.end_session(event.actor, session);
+        }
+    }
+
+    fn fan_out(&self, event: &Arc<Event>, next: &Token, users: &[UserId]) {
+        self.tail.lock().push(event, users, self.clock.now());
+        self.outbox.emit(event, next, &mut users.iter().copied());
+    }
+
+    /// Asks the store until it answers: delivery may stand still, it may not skip.
+    async fn until_read<T, F>(&self, what: &str, read: impl Fn() -> F) -> T
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut failed = false;
+        loop {
+            match read().await {
+                Ok(value) => return value,
+                Err(error) => {
+                    if !failed {
+                        tracing::error!(%error, "delivery waits: {what} failed");
+                    }
+                    failed = true;
+                    tokio::time::sleep(STORE_RETRY).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Tidings' product: what conversations, messages and events are, and every service that a transport may call.
+//!
+//! - a **noun** (`messages`, `conversations`, `accounts`, `sessions`) has its types and error in its own file and one
+//!   file per verb beside it; a verb is a function of [`services::Services`];
+//! - **ports** ([`ports`]) are what it asks of the world, with the guarantees in prose; adapters live in other crates,
+//!   those of the single node in [`memory`];
+//! - **delivery** ([`delivery`]) takes what was committed from the log to the connections, **sync** ([`sync`]) brings
+//!   back a device that was away.
+//!
+//! To add a verb: its file beside its noun, its intention on the noun's port, its events in [`events`].
+
+pub mod accounts;
+pub mod clock;
+pub mod conversations;
+pub mod delivery;
+pub mod error;
+pub mod events;
+pub mod idempotency;
+pub mod ids;
+pub mod limits;
+pub mod memory;
+pub mod messages;
+pub mod ports;
+pub mod services;
+pub mod sessions;
+pub mod sync;

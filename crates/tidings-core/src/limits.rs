@@ -1,0 +1,161 @@
+//! Every limit that a client can meet, with its name, default and unit.
+//!
+//! The names are the keys of `[limits]` in the configuration and of `limits` in `GET /api/server`. To add one: a line
+//! in the table below.
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident = $default:expr, $min:expr, $max:expr;)*) => {
+        /// The limits of one installation. Bytes are bytes of UTF-8, characters are Unicode scalar values.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Limits {
+            $($(#[$doc])* pub $name: usize,)*
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl Limits {
+            /// Every limit as `(name, value)`, in the order of the table.
+            #[must_use]
+            pub fn list(&self) -> Vec<(&'static str, usize)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+
+            /// Sets one limit by name.
+            ///
+            /// # Errors
+            /// An unknown name, or a value outside of the range that the server can keep.
+            pub fn set(&mut self, name: &str, value: usize) -> Result<(), LimitError> {
+                match name {
+                    $(stringify!($name) => {
+                        if !($min..=$max).contains(&value) {
+                            return Err(LimitError::OutOfRange { min: $min, max: $max });
+                        }
+                        self.$name = value;
+                    })*
+                    _ => return Err(LimitError::Unknown),
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+/// Why a limit could not be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LimitError {
+    /// There is no limit of that name.
+    #[error("there is no limit of that name")]
+    Unknown,
+    /// The server cannot keep that value.
+    #[error("must be from {min} to {max}")]
+    OutOfRange {
+        /// The smallest value taken.
+        min: usize,
+        /// The largest value taken.
+        max: usize,
+    },
+}
+
+limits! {
+    /// The text of one message, in bytes.
+    content_bytes_max = 16 * 1024, 1, 128 * 1024;
+    /// A message's metadata as compact JSON, in bytes.
+    metadata_bytes_max = 4 * 1024, 2, 32 * 1024;
+    /// How deep a message's metadata may nest.
+    metadata_levels_max = 8, 1, 32;
+    /// A conversation's title, in characters.
+    title_chars_max = 200, 1, 1000;
+    /// A user's display, first or last name, in characters.
+    name_chars_max = 100, 1, 1000;
+    /// The shortest username, in characters.
+    username_chars_min = 3, 1, 32;
+    /// The longest username, in characters.
+    username_chars_max = 32, 3, 64;
+    /// The shortest password, in characters.
+    password_chars_min = 8, 8, 128;
+    /// The longest password, in characters.
+    password_chars_max = 128, 64, 1024;
+    /// An e-mail address, in bytes.
+    email_bytes_max = 254, 64, 254;
+    /// A device's name in a login, in characters.
+    device_chars_max = 100, 1, 1000;
+    /// `userIds` in one request.
+    user_ids_max = 100, 1, 500;
+    /// People in one conversation.
+    participants_max = 10_000, 2, 100_000;
+    /// The body of one request, in bytes.
+    body_bytes_max = 256 * 1024, 4 * 1024, 16 * 1024 * 1024;
+    /// How deep any JSON of a client may nest.
+    json_levels_max = 32, 8, 100;
+    /// One packet of a socket, in bytes.
+    socket_payload_bytes_max = 256 * 1024, 4 * 1024, 16 * 1024 * 1024;
+    /// What may wait for one connection that reads slowly, in bytes.
+    connection_queue_bytes_max = 1024 * 1024, 64 * 1024, 64 * 1024 * 1024;
+    /// Events of one connection that are being handled at a time.
+    connection_in_flight_max = 32, 1, 1024;
+    /// Connections of one user at a time.
+    user_connections_max = 20, 1, 10_000;
+    /// Connections of the whole process at a time.
+    connections_max = 100_000, 1, 10_000_000;
+    /// Messages in one page of history.
+    history_page_max = 200, 1, 1000;
+    /// Conversations or participants in one page of a list.
+    list_page_max = 100, 1, 500;
+    /// Events in one page of catch-up.
+    sync_page_max = 2_000, 1, 10_000;
+    /// Events of one stream that a catch-up replays; with more the stream is `skipped`.
+    sync_stream_events_max = 200, 1, 10_000;
+    /// Changed streams that a catch-up replays; with more the answer is `reset`.
+    sync_streams_max = 1_000, 1, 10_000;
+    /// Catch-ups from the store that run at a time.
+    sync_cold_max = 64, 1, 1_000;
+    /// Idempotency keys, in bytes.
+    idempotency_key_bytes_max = 255, 36, 255;
+}
+
+/// How long a password is being hashed at a time: one per core would starve everything else, so this many at once.
+pub const PASSWORD_HASHES_AT_ONCE: usize = 2;
+/// Logins and registrations that may wait for a hash; the next is refused as overloaded.
+pub const PASSWORD_HASHES_WAITING_MAX: usize = 64;
+/// Access tokens live this long, in seconds.
+pub const ACCESS_TOKEN_SECONDS: i64 = 600;
+/// Refresh tokens live this long, in seconds.
+pub const REFRESH_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
+/// A refresh token that was just rotated is answered once more within this time, in seconds: two tabs, or a lost answer.
+pub const REFRESH_GRACE_SECONDS: i64 = 30;
+/// Idempotency keys are kept this long, in seconds.
+pub const IDEMPOTENCY_SECONDS: i64 = 24 * 3600;
+/// The tail in memory reaches back this long, in milliseconds.
+pub const TAIL_MS: i64 = 60_000;
+/// The tail in memory holds at most this much, in bytes.
+pub const TAIL_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Rosters in memory hold at most this much, in bytes.
+pub const ROSTER_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Verified access tokens that are remembered, each about 150 bytes.
+pub const VERIFIED_TOKENS_MAX: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_set_by_its_name_and_within_its_range() {
+        let mut limits = Limits::default();
+        assert_eq!(limits.set("content_bytes_max", 100), Ok(()));
+        assert_eq!(limits.content_bytes_max, 100);
+        assert_eq!(limits.set("content_bytes_max", 0), Err(LimitError::OutOfRange { min: 1, max: 128 * 1024 }));
+        assert_eq!(limits.set("content", 1), Err(LimitError::Unknown));
+    }
+
+    #[test]
+    fn defaults_are_within_their_own_ranges() {
+        let mut limits = Limits::default();
+        for (name, value) in Limits::default().list() {
+            assert_eq!(limits.set(name, value), Ok(()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! In-process adapters: what the single node runs on, and what tests use. There are no mocks beside them.
+
+mod event_log;
+
+pub use event_log::InProcessLog;

@@ -1,0 +1,78 @@
+//! The services, and what they are made of. Every transport calls these; each function lives with its noun.
+
+use std::sync::Arc;
+
+use crate::accounts::Passwords;
+use crate::clock::Clock;
+use crate::conversations::ConversationIds;
+use crate::delivery::Delivery;
+use crate::idempotency::RequestMacs;
+use crate::ids::IdSource;
+use crate::limits::Limits;
+use crate::ports::store::Store;
+use crate::sessions::{AccessTokens, RefreshSecret, Revocations};
+
+/// What the services of one node are made of.
+pub struct Services {
+    /// Truth.
+    pub store: Arc<dyn Store>,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Every limit that a client can meet.
+    pub limits: Limits,
+    /// Ended sessions.
+    pub revocations: Arc<Revocations>,
+    /// From the log to the connections.
+    pub delivery: Arc<Delivery>,
+    /// Signs and verifies access tokens.
+    pub access: AccessTokens,
+    pub(crate) passwords: Passwords,
+    pub(crate) refresh_secret: RefreshSecret,
+    pub(crate) request_macs: RequestMacs,
+    pub(crate) conversation_ids: ConversationIds,
+    pub(crate) cold_catch_ups: tokio::sync::Semaphore,
+}
+
+/// What a node brings along to make its services.
+pub struct Parts {
+    /// Truth.
+    pub store: Arc<dyn Store>,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Every limit that a client can meet.
+    pub limits: Limits,
+    /// Ended sessions, shared with the delivery that learns of them.
+    pub revocations: Arc<Revocations>,
+    /// From the log to the connections.
+    pub delivery: Arc<Delivery>,
+    /// Signs and verifies access tokens.
+    pub access: AccessTokens,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+}
+
+impl Services {
+    /// Services over these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let secret = parts.store.id_secret();
+        Self {
+            refresh_secret: RefreshSecret::new(&secret),
+            request_macs: RequestMacs::new(&secret),
+            conversation_ids: ConversationIds::new(&secret),
+            cold_catch_ups: tokio::sync::Semaphore::new(parts.limits.sync_cold_max),
+            store: parts.store,
+            clock: parts.clock,
+            ids: parts.ids,
+            limits: parts.limits,
+            revocations: parts.revocations,
+            delivery: parts.delivery,
+            access: parts.access,
+            passwords: parts.passwords,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Sessions: one login on one device. Access tokens are short and checked without a query; refresh tokens are opaque,
+//! stored as a hash, and rotate; what is ended is refused everywhere at once.
+
+mod access;
+mod keys;
+mod logout;
+mod refresh;
+mod revocations;
+mod sign_in;
+
+use std::borrow::Cow;
+
+pub use access::AccessTokens;
+pub use keys::{KeyError, SigningKey};
+pub use refresh::{RefreshSecret, RefreshToken, RefreshTokenHash};
+pub use revocations::Revocations;
+
+use crate::accounts::User;
+use crate::clock::Timestamp;
+use crate::error::{Code, Refusal, StoreError};
+use crate::ids::{AppId, SessionId, UserId};
+
+/// Who asks: what a verified access token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actor {
+    /// The person.
+    pub user: UserId,
+    /// The login.
+    pub session: SessionId,
+    /// The tenant.
+    pub app: AppId,
+    /// From here on the token is worth nothing.
+    pub expires_at: Timestamp,
+}
+
+/// A login on one device, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The login.
+    pub id: SessionId,
+    /// The tenant.
+    pub app: AppId,
+    /// The person.
+    pub user: UserId,
+    /// What the person called the device.
+    pub device: Option<String>,
+    /// When the person logged in.
+    pub created_at: Timestamp,
+    /// When a token was last drawn from it.
+    pub last_used_at: Timestamp,
+    /// From here on its refresh token is worth nothing.
+    pub expires_at: Timestamp,
+}
+
+/// What a device holds of a session, in the clear, once.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// RS256, for `Authorization: Bearer` and the Socket.IO handshake.
+    pub access: String,
+    /// When the access token expires.
+    pub access_expires_at: Timestamp,
+    /// For `POST /api/auth/refresh`.
+    pub refresh: RefreshToken,
+    /// When the refresh token expires.
+    pub refresh_expires_at: Timestamp,
+}
+
+/// The answer to a registration or a login.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// Who it is.
+    pub user: User,
+    /// The new session.
+    pub session: Session,
+    /// Its first tokens.
+    pub tokens: Tokens,
+}
+
+/// Why a token was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not one of this server's tokens.
+    #[error("the token is not valid")]
+    TokenInvalid,
+    /// It was one.
+    #[error("the token has expired")]
+    TokenExpired,
+    /// Its session has ended.
+    #[error("the session has ended")]
+    Ended,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Refusal for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::TokenInvalid => Code::TokenInvalid,
+            Self::TokenExpired => Code::TokenExpired,
+            Self::Ended => Code::SessionEnded,
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn detail(&self) -> Cow<'static, str> {
+        match self {
+            Self::TokenInvalid => {
+                "This is not one of this server's tokens of this kind. Log in, and send the accessToken.".into()
+            }
+            Self::TokenExpired => "Get a new one with POST /api/auth/refresh and send this again.".into(),
+            Self::Ended => "Log in again.".into(),
+            Self::Store(error) => error.detail(),
+        }
+    }
+}

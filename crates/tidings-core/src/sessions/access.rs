@@ -1,0 +1,215 @@
+//! Access tokens: RS256, ten minutes, with the session and the app inside.
+
+use std::num::NonZeroUsize;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use lru::LruCache;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ids::{AppId, SessionId, UserId};
+use crate::limits::{ACCESS_TOKEN_SECONDS, VERIFIED_TOKENS_MAX};
+
+use super::{Actor, Error, SigningKey};
+
+/// Who the tokens say they are from and for.
+const ISSUER: &str = "tidings";
+/// The header's `typ`: another kind of token signed with the same key is not an access token (RFC 9068).
+const TOKEN_TYPE: &str = "at+jwt";
+/// Access tokens of ours are about 700 bytes; what is longer is not one.
+const TOKEN_BYTES_MAX: usize = 2048;
+
+/// Issues and verifies access tokens. A verified one is remembered, so that the next request costs a look-up and not
+/// the 20 µs of an RSA verification.
+pub struct AccessTokens {
+    keys: Vec<SigningKey>,
+    validation: Validation,
+    verified: Mutex<LruCache<[u8; 32], Actor>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    sid: String,
+    app: u32,
+    iat: i64,
+    exp: i64,
+}
+
+impl AccessTokens {
+    /// Signs with the first key and takes tokens of all of them. At least one.
+    #[must_use]
+    pub fn new(keys: Vec<SigningKey>) -> Self {
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_audience(&[ISSUER]);
+        // Expiry is checked below, by the clock that the service was given.
+        validation.validate_exp = false;
+        let remembered = NonZeroUsize::new(VERIFIED_TOKENS_MAX).unwrap_or(NonZeroUsize::MIN);
+        Self { keys, validation, verified: Mutex::new(LruCache::new(remembered)) }
+    }
+
+    /// A token of the session and when it expires.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`] when there is no key to sign with.
+    pub fn issue(
+        &self,
+        user: UserId,
+        session: SessionId,
+        app: AppId,
+        now: Timestamp,
+    ) -> Result<(String, Timestamp), Error> {
+        let key = self.keys.first().ok_or(Error::TokenInvalid)?;
+        let expires_at = now.plus_seconds(ACCESS_TOKEN_SECONDS);
+        let mut header = Header::new(Algorithm::RS256);
+        header.typ = Some(TOKEN_TYPE.to_owned());
+        header.kid = Some(key.kid.clone());
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: ISSUER.to_owned(),
+            sub: user.to_string(),
+            sid: session.to_string(),
+            app: app.0,
+            iat: now.seconds(),
+            exp: expires_at.seconds(),
+        };
+        let token = encode(&header, &claims, &key.private).map_err(|_| Error::TokenInvalid)?;
+        Ok((token, Timestamp(expires_at.seconds() * 1000)))
+    }
+
+    /// Who sent this token. Says nothing about the session, which may have ended since.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`] or [`Error::TokenExpired`].
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Actor, Error> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(Error::TokenInvalid);
+        }
+        let mut name = [0; 32];
+        name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        let remembered = self.verified.lock().get(&name).copied();
+        let actor = match remembered {
+            Some(actor) => actor,
+            None => self.verify_signature(token)?,
+        };
+        if now >= actor.expires_at {
+            self.verified.lock().pop(&name);
+            return Err(Error::TokenExpired);
+        }
+        if remembered.is_none() {
+            self.verified.lock().put(name, actor);
+        }
+        Ok(actor)
+    }
+
+    fn verify_signature(&self, token: &str) -> Result<Actor, Error> {
+        let invalid = |_| Error::TokenInvalid;
+        let header = decode_header(token).map_err(invalid)?;
+        if header.typ.as_deref() != Some(TOKEN_TYPE) {
+            return Err(Error::TokenInvalid);
+        }
+        // The key is one of ours by its name; what the header says of keys elsewhere (jku, jwk, x5u) is not looked at.
+        let key = self.keys.iter().find(|key| header.kid.as_deref() == Some(&key.kid)).ok_or(Error::TokenInvalid)?;
+        let claims = decode::<Claims>(token, &key.public, &self.validation).map_err(invalid)?.claims;
+        Ok(Actor {
+            user: claims.sub.parse().map_err(|_| Error::TokenInvalid)?,
+            session: claims.sid.parse().map_err(|_| Error::TokenInvalid)?,
+            app: AppId(claims.app),
+            expires_at: Timestamp(claims.exp.saturating_mul(1000)),
+        })
+    }
+
+    /// The public keys, as `GET /.well-known/jwks.json` serves them.
+    #[must_use]
+    pub fn public_keys(&self) -> Vec<serde_json::Value> {
+        self.keys.iter().map(SigningKey::public_jwk).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonwebtoken::EncodingKey;
+    use uuid::Uuid;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn tokens() -> AccessTokens {
+        AccessTokens::new(vec![SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap()])
+    }
+
+    fn issue(tokens: &AccessTokens) -> String {
+        tokens.issue(UserId(Uuid::nil()), SessionId(Uuid::max()), AppId::DEFAULT, NOW).unwrap().0
+    }
+
+    #[test]
+    fn a_token_says_who_it_was_made_for_until_it_expires() {
+        let tokens = tokens();
+        let token = issue(&tokens);
+        for _ in ["verified", "remembered"] {
+            let actor = tokens.verify(&token, NOW).unwrap();
+            assert_eq!((actor.user, actor.session), (UserId(Uuid::nil()), SessionId(Uuid::max())));
+        }
+        let late = NOW.plus_seconds(ACCESS_TOKEN_SECONDS);
+        assert_eq!(tokens.verify(&token, Timestamp(late.0 - 1)).map(|a| a.app), Ok(AppId::DEFAULT));
+        assert_eq!(tokens.verify(&token, late), Err(Error::TokenExpired));
+        assert_eq!(tokens.verify(&token, late), Err(Error::TokenExpired));
+    }
+
+    #[test]
+    fn forged_tokens_are_refused() {
+        let (ours, theirs) = (tokens(), tokens());
+        let token = issue(&ours);
+        let (head, rest) = token.split_once('.').unwrap();
+        let (body, signature) = rest.split_once('.').unwrap();
+        let claims = || Claims {
+            iss: ISSUER.to_owned(),
+            aud: ISSUER.to_owned(),
+            sub: Uuid::nil().to_string(),
+            sid: Uuid::nil().to_string(),
+            app: 1,
+            iat: NOW.seconds(),
+            exp: NOW.seconds() + 60,
+        };
+        let signed = |algorithm, typ: &str, claims: Claims, key: &EncodingKey| {
+            let mut header = Header::new(algorithm);
+            header.typ = Some(typ.to_owned());
+            header.kid = Some(ours.keys[0].kid.clone());
+            encode(&header, &claims, key).unwrap()
+        };
+        let public_as_secret = EncodingKey::from_secret(ours.keys[0].public_jwk()["n"].as_str().unwrap().as_bytes());
+        let ours_private = &ours.keys[0].private;
+        assert!(ours.verify(&signed(Algorithm::RS256, TOKEN_TYPE, claims(), ours_private), NOW).is_ok());
+        let forged = [
+            ("another server's key", issue(&theirs)),
+            ("our key's name, another key", signed(Algorithm::RS256, TOKEN_TYPE, claims(), &theirs.keys[0].private)),
+            ("HS256 with the public key", signed(Algorithm::HS256, TOKEN_TYPE, claims(), &public_as_secret)),
+            ("another type", signed(Algorithm::RS256, "JWT", claims(), ours_private)),
+            ("another issuer", signed(Algorithm::RS256, TOKEN_TYPE, Claims { iss: "x".into(), ..claims() }, ours_private)),
+            ("another audience", signed(Algorithm::RS256, TOKEN_TYPE, Claims { aud: "x".into(), ..claims() }, ours_private)),
+            ("no signature", format!("{head}.{body}.")),
+            ("alg none", format!("eyJhbGciOiJub25lIn0.{body}.")),
+            ("changed claims", format!("{head}.{}.{signature}", body.replace('M', "N"))),
+            ("rubbish", "a.b.c".to_owned()),
+            ("nothing", String::new()),
+            ("much", "a".repeat(1 << 20)),
+        ];
+        for (what, token) in forged {
+            assert_eq!(ours.verify(&token, NOW), Err(Error::TokenInvalid), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_key_set_names_its_keys_and_shows_no_secret() {
+        let tokens = tokens();
+        let key = tokens.public_keys().remove(0);
+        assert_eq!(key["kid"], tokens.keys[0].kid.as_str());
+        assert_eq!((&key["kty"], &key["alg"], &key["use"]), (&"RSA".into(), &"RS256".into(), &"sig".into()));
+        assert!(key.get("d").is_none() && key.get("p").is_none());
+    }
+}

@@ -1,0 +1,115 @@
+//! Refresh: a new access token, and a new refresh token in place of the one that was used.
+//!
+//! The next refresh token is derived from the one before with the server's secret. So two tabs that refresh with the
+//! same token, or a device that asks again because the answer was lost, get the same next one within
+//! [`REFRESH_GRACE_SECONDS`]. Later the old one is somebody who copied it: the session ends.
+
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::clock::Timestamp;
+use crate::ids::IdSource;
+use crate::limits::{REFRESH_GRACE_SECONDS, REFRESH_TOKEN_SECONDS};
+use crate::ports::store::Rotation;
+use crate::services::Services;
+
+use super::{Error, Tokens};
+
+/// 256 bits, in the clear. Never stored, never logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RefreshToken([u8; 32]);
+
+/// SHA-256 of a refresh token: what the store keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshTokenHash(pub [u8; 32]);
+
+/// The secret from which the next refresh token is derived.
+pub struct RefreshSecret(hmac::Key);
+
+impl RefreshToken {
+    /// One that nobody can guess.
+    pub fn generate(ids: &dyn IdSource) -> Self {
+        let mut bytes = [0; 32];
+        ids.fill(&mut bytes);
+        Self(bytes)
+    }
+
+    /// As a device holds it.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// Reads what a device sent.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        // 32 bytes are 43 characters of base64.
+        if text.len() != 43 {
+            return None;
+        }
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
+    }
+
+    /// What the store keeps of it.
+    #[must_use]
+    pub fn hash(&self) -> RefreshTokenHash {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, &self.0).as_ref());
+        RefreshTokenHash(hash)
+    }
+}
+
+impl fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefreshToken(…)")
+    }
+}
+
+impl RefreshSecret {
+    /// From the installation's secret.
+    #[must_use]
+    pub fn new(secret: &[u8; 32]) -> Self {
+        // A key of its own, so that no other use of the secret can ever give out a refresh token.
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), b"refresh tokens");
+        Self(hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()))
+    }
+
+    /// The token that follows this one.
+    #[must_use]
+    pub fn next(&self, token: &RefreshToken) -> RefreshToken {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(hmac::sign(&self.0, &token.0).as_ref());
+        RefreshToken(bytes)
+    }
+}
+
+impl Services {
+    /// Takes a refresh token and gives new tokens of the same session.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`] for what never was one, [`Error::TokenExpired`], and [`Error::Ended`] for a session
+    /// that is over, also because this token was used before: then it ends here and now.
+    pub async fn refresh(&self, token: &str) -> Result<Tokens, Error> {
+        let token = RefreshToken::parse(token).ok_or(Error::TokenInvalid)?;
+        let next = self.refresh_secret.next(&token);
+        let now = self.clock.now();
+        let rotation = Rotation {
+            presented: token.hash(),
+            next: next.hash(),
+            now,
+            expires_at: now.plus_seconds(REFRESH_TOKEN_SECONDS),
+            grace_from: Timestamp(now.0 - REFRESH_GRACE_SECONDS * 1000),
+        };
+        let session = self.store.rotate_refresh_token(rotation).await.inspect_err(|error| {
+            if *error == Error::Ended {
+                tracing::warn!("a refresh token of an ended session, or one that was used before, was presented");
+            }
+        })?;
+        let (access, access_expires_at) = self.access.issue(session.user, session.id, session.app, now)?;
+        Ok(Tokens { access, access_expires_at, refresh: next, refresh_expires_at: session.expires_at })
+    }
+}

@@ -1,0 +1,231 @@
+//! Catch-up by token: from the tail in memory without a query, else from the store, else `reset`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::{Code, FieldError, StoreError};
+use crate::events::{Event, Thing};
+use crate::ids::{LogId, StreamId};
+use crate::ports::store::CatchUp;
+use crate::services::Services;
+use crate::sessions::Actor;
+
+use super::{Error, Replay, ResetReason, SyncPage, Token};
+
+impl Services {
+    /// The next page of what happened in the actor's streams after `since`. Without a token it is the present token:
+    /// the device takes it first and loads its windows then.
+    ///
+    /// A transport that goes live registers its connection first, asks until `has_more` is false, and then lets live
+    /// events above `through` pass: nothing is lost in between and nothing comes twice.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a limit out of range, [`StoreError::Overloaded`] when too many catch-ups are running.
+    pub async fn sync(&self, actor: &Actor, since: Option<&str>, limit: Option<usize>) -> Result<SyncPage, Error> {
+        let limit = self.check_sync_limit(limit)?;
+        let Some(since) = since else { return Ok(self.present(None)) };
+        let Ok(token) = since.parse::<Token>() else {
+            return Ok(self.present(Some(ResetReason::TokenUnreadable)));
+        };
+        if token.epoch != self.store.epoch() {
+            return Ok(self.present(Some(ResetReason::EpochChanged)));
+        }
+        let done_through = token.replay.map_or(token.through, |replay| replay.done_through);
+        let end = token.replay.map(|replay| replay.end);
+        if let Some(tail) = self.delivery.tail_after(actor.user, done_through) {
+            let end = end.unwrap_or(tail.through);
+            let events = tail.events.into_iter().filter(|event| event.log_id <= end).collect();
+            return Ok(page_of(token, events, limit, end));
+        }
+        self.sync_from_store(actor, token, limit).await
+    }
+
+    async fn sync_from_store(&self, actor: &Actor, token: Token, limit: usize) -> Result<SyncPage, Error> {
+        let _permit = self.cold_catch_ups.acquire().await.map_err(|_| StoreError::Overloaded)?;
+        let (end, floor) = self.store.log_bounds().await?;
+        if token.through > end || token.replay.is_some_and(|replay| replay.end > end) {
+            return Ok(self.present(Some(ResetReason::EpochChanged)));
+        }
+        if token.through < floor {
+            return Ok(self.present(Some(ResetReason::TooOld)));
+        }
+        let catch_up = CatchUp {
+            user: actor.user,
+            from: token.through,
+            through: token.replay.map(|replay| replay.end),
+            done_through: token.replay.map_or(token.through, |replay| replay.done_through),
+            page_max: limit,
+            stream_events_max: self.limits.sync_stream_events_max,
+            streams_max: self.limits.sync_streams_max,
+        };
+        let Some(page) = self.store.catch_up(catch_up).await? else {
+            return Ok(self.present(Some(ResetReason::TooMuchChanged)));
+        };
+        let replay = Replay { end: page.through, done_through: page.done_through };
+        let next = if page.has_more {
+            Token { replay: Some(replay), ..token }
+        } else {
+            Token::at(token.epoch, page.through)
+        };
+        // Every page of a catch-up finds the same streams skipped; the device is told once.
+        let skipped = if token.replay.is_none() { page.skipped } else { Vec::new() };
+        Ok(SyncPage {
+            events: fold(page.events.into_iter().map(Arc::new).collect()),
+            next,
+            has_more: page.has_more,
+            skipped,
+            reset: None,
+            through: page.through,
+        })
+    }
+
+    /// An empty page that holds the present token.
+    fn present(&self, reset: Option<ResetReason>) -> SyncPage {
+        SyncPage {
+            events: Vec::new(),
+            next: self.delivery.present_token(),
+            has_more: false,
+            skipped: Vec::new(),
+            reset,
+            through: LogId(0),
+        }
+    }
+
+    pub(super) fn check_sync_limit(&self, limit: Option<usize>) -> Result<usize, Error> {
+        let max = self.limits.sync_page_max;
+        let limit = limit.unwrap_or(max);
+        if (1..=max).contains(&limit) {
+            return Ok(limit);
+        }
+        let error = FieldError::new("/limit", Code::Invalid, format!("from 1 to {max}"));
+        Err(Error::Invalid(vec![error]))
+    }
+}
+
+/// A page of events that are all at hand.
+fn page_of(token: Token, mut events: Vec<Arc<Event>>, limit: usize, end: LogId) -> SyncPage {
+    let has_more = events.len() > limit;
+    events.truncate(limit);
+    let next = match events.last() {
+        Some(last) if has_more => {
+            Token { replay: Some(Replay { end, done_through: last.log_id }), ..token }
+        }
+        _ => Token::at(token.epoch, end),
+    };
+    SyncPage { events: fold(events), next, has_more, skipped: Vec::new(), reset: None, through: end }
+}
+
+/// Folds a page to the last event per thing. The next event of the stream spans the positions of what was folded.
+fn fold(events: Vec<Arc<Event>>) -> Vec<Arc<Event>> {
+    let mut last: HashMap<Thing, LogId> = HashMap::new();
+    for event in &events {
+        if let Some(thing) = event.body.thing() {
+            last.insert(thing, event.log_id);
+        }
+    }
+    if last.is_empty() {
+        return events;
+    }
+    let mut folded_span: HashMap<StreamId, u64> = HashMap::new();
+    let mut kept = Vec::with_capacity(events.len());
+    for event in events {
+        if event.body.thing().is_some_and(|thing| last.get(&thing) != Some(&event.log_id)) {
+            *folded_span.entry(event.stream).or_default() += event.span;
+            continue;
+        }
+        kept.push(match folded_span.remove(&event.stream) {
+            Some(span) => Arc::new(Event { span: event.span + span, ..(*event).clone() }),
+            None => event,
+        });
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::User;
+    use crate::clock::Timestamp;
+    use crate::conversations::{Marks, Membership, MembershipState, Participant, Role};
+    use crate::events::EventBody;
+    use crate::ids::{AppId, ConversationId, Epoch, Pos, Seq, SessionId, UserId};
+    use uuid::Uuid;
+
+    fn event(log_id: u64, stream: u128, body: EventBody) -> Arc<Event> {
+        Arc::new(Event {
+            log_id: LogId(log_id),
+            stream: StreamId::Conversation(ConversationId(Uuid::from_u128(stream))),
+            pos: Pos(log_id),
+            span: 1,
+            at: Timestamp(0),
+            actor: UserId(Uuid::nil()),
+            body,
+        })
+    }
+
+    fn other(log_id: u64) -> Arc<Event> {
+        let body = EventBody::SessionEnded { session: SessionId(Uuid::nil()), tokens_until: Timestamp(0) };
+        event(log_id, 1, body)
+    }
+
+    fn joined(log_id: u64, stream: u128, n: u128) -> Arc<Event> {
+        let id = UserId(Uuid::from_u128(n));
+        let user = User {
+            id,
+            app: AppId::DEFAULT,
+            external_id: None,
+            username: String::new(),
+            email: None,
+            first_name: None,
+            last_name: None,
+            display_name: String::new(),
+            avatar_url: None,
+            created_at: Timestamp(0),
+            last_seen_at: None,
+        };
+        let membership = Membership {
+            conversation: ConversationId(Uuid::from_u128(stream)),
+            user: id,
+            from_pos: Pos(log_id),
+            to_pos: None,
+            from_seq: Seq(1),
+            to_seq: None,
+            history_from_seq: Seq(1),
+            from_log: LogId(log_id),
+            to_log: None,
+            joined_at: Timestamp(0),
+            role: Role::Member,
+            state: MembershipState::Active,
+            marks: Marks::default(),
+        };
+        event(log_id, stream, EventBody::ParticipantJoined(Participant { user, membership }))
+    }
+
+    fn folded(events: Vec<Arc<Event>>) -> Vec<(u64, u64)> {
+        fold(events).iter().map(|event| (event.log_id.0, event.span)).collect()
+    }
+
+    #[test]
+    fn the_last_event_about_a_thing_stays_and_spans_what_was_folded() {
+        let events = vec![joined(1, 1, 7), other(2), joined(3, 1, 7), joined(4, 1, 8), joined(5, 1, 7)];
+        assert_eq!(folded(events), [(2, 2), (4, 2), (5, 1)]);
+    }
+
+    #[test]
+    fn another_stream_is_another_thing() {
+        let events = vec![joined(1, 1, 7), joined(2, 2, 7), joined(3, 1, 7)];
+        assert_eq!(folded(events), [(2, 1), (3, 2)]);
+    }
+
+    #[test]
+    fn pages_of_the_tail_continue_where_the_one_before_ended() {
+        let token = Token::at(Epoch(Uuid::nil()), LogId(0));
+        let first = page_of(token, vec![other(1), other(2), other(3)], 2, LogId(9));
+        assert!(first.has_more);
+        assert_eq!(first.next.through, LogId(0));
+        assert_eq!(first.next.replay, Some(Replay { end: LogId(9), done_through: LogId(2) }));
+        let last = page_of(first.next, vec![other(3)], 2, LogId(9));
+        assert!(!last.has_more);
+        assert_eq!(last.next, Token::at(Epoch(Uuid::nil()), LogId(9)));
+    }
+}

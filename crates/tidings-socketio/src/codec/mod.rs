@@ -1,0 +1,10 @@
+//! The three layers of the wire, from bytes to packets. Nothing here does I/O, waits or knows a connection.
+//!
+//! [`websocket`] turns bytes into messages, [`engine`] a message into an Engine.IO packet, [`socket`] the body of a
+//! packet into a Socket.IO packet. One more layer (a payload of long-polling, binary attachments) is one more file.
+
+pub mod engine;
+pub mod json;
+pub mod mask;
+pub mod socket;
+pub mod websocket;

@@ -1,0 +1,63 @@
+//! Engine.IO v4 and Socket.IO v5 server: codecs without I/O, transport, connection, server; knows no chat.
+//!
+//! Supported: the WebSocket transport, the main namespace, events and acknowledgements both ways, heartbeats, every
+//! answer of the Node server to a wrong handshake. Not yet: long-polling and the upgrade from it, binary events
+//! (refused as a parse error), connection state recovery, other namespaces, rooms. Not planned: Engine.IO v3,
+//! permessage-deflate, WebTransport.
+//!
+//! An application implements [`Handler`] and gives each upgrade request to [`Server::handle`]:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use futures_util::future::{BoxFuture, FutureExt};
+//! use tidings_socketio::{CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Server};
+//!
+//! struct Echo;
+//!
+//! impl Handler for Echo {
+//!     type State = ();
+//!
+//!     fn connect(&self, handshake: Handshake) -> BoxFuture<'static, Result<(), ConnectError>> {
+//!         let is_known = handshake.auth.is_some();
+//!         async move { if is_known { Ok(()) } else { Err(ConnectError::new("who are you?")) } }.boxed()
+//!     }
+//!
+//!     fn connected(&self, connection: &Connection<()>) -> BoxFuture<'static, ()> {
+//!         let _ = connection.emit("hello", r#"{"n":1}"#);
+//!         async {}.boxed()
+//!     }
+//!
+//!     fn event(&self, _: &Connection<()>, event: Event) -> BoxFuture<'static, Option<String>> {
+//!         async move { Some(event.args_json().to_owned()) }.boxed()
+//!     }
+//!
+//!     fn disconnected(&self, _: &Connection<()>, _: CloseReason) {}
+//! }
+//!
+//! let server = Server::new(Config::default(), Arc::new(Echo));
+//! assert_eq!(server.connection_count(), 0);
+//! ```
+//!
+//! One frame for many connections is a [`SharedFrame`], encoded once. Every queue, payload and count has a limit in
+//! [`Config`], where is also said what happens at it; every end of a connection is one of [`CloseReason`].
+//!
+//! Each connection is one task. While it is idle it holds no read buffer, no write buffer and one timer.
+
+mod close;
+pub mod codec;
+mod config;
+mod connection;
+mod frame;
+mod handler;
+mod handshake;
+mod id;
+mod server;
+mod transport;
+
+pub use close::CloseReason;
+pub use config::{AllowedOrigins, Config};
+pub use connection::{AckError, Connection, SendError};
+pub use frame::SharedFrame;
+pub use handler::{ConnectError, Event, Handler, Handshake, Peer};
+pub use id::ConnectionId;
+pub use server::Server;

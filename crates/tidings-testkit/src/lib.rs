@@ -1,0 +1,3 @@
+//! Builders, actors, a faulty disk, and contract suites for every port.
+
+pub mod disk;
