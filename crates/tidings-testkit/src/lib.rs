@@ -1,3 +1,12 @@
 //! Builders, actors, a faulty disk, and contract suites for every port.
+//!
+//! Each part is a feature of the same name; all are on by default.
 
+#[cfg(feature = "actors")]
+pub mod actors;
+#[cfg(feature = "contract")]
+pub mod builders;
+#[cfg(feature = "contract")]
+pub mod contract;
+#[cfg(feature = "disk")]
 pub mod disk;

@@ -1,0 +1,114 @@
+//! From the bytes of a request to its type, or to everything that is wrong with it: the same for REST and sockets.
+
+mod nul;
+mod refusal;
+
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+use tidings_core::error::{Code, FieldError, Refusal};
+use tidings_core::limits::Limits;
+
+/// Why a request cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError {
+    /// The stable name.
+    pub code: Code,
+    /// What to do about it, for people.
+    pub detail: Cow<'static, str>,
+    /// The fields that are wrong, if it is about fields.
+    pub fields: Vec<FieldError>,
+}
+
+impl DecodeError {
+    /// An error that is not about one field.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), fields: Vec::new() }
+    }
+
+    /// An error about fields. The code is the first one's, so that a client that looks at nothing else is not misled.
+    #[must_use]
+    pub fn of_fields(fields: Vec<FieldError>) -> Self {
+        let code = fields.first().map_or(Code::Invalid, |field| match field.code {
+            // These stand on a field; the request as a whole is then one that breaks a rule.
+            Code::TooLong | Code::TooShort | Code::BadFormat | Code::TooMany => Code::Invalid,
+            code => code,
+        });
+        Self { code, detail: "See errors: each names a field and what it may be.".into(), fields }
+    }
+
+    /// An error about one field.
+    pub fn of_field(pointer: impl Into<String>, code: Code, detail: impl Into<String>) -> Self {
+        Self::of_fields(vec![FieldError::new(pointer, code, detail)])
+    }
+}
+
+impl Refusal for DecodeError {
+    fn code(&self) -> Code {
+        self.code
+    }
+
+    fn detail(&self) -> Cow<'static, str> {
+        self.detail.clone()
+    }
+
+    fn fields(&self) -> &[FieldError] {
+        &self.fields
+    }
+}
+
+/// Reads a JSON object. The size of the bytes is the caller's to bound.
+///
+/// # Errors
+/// [`Code::Malformed`] for what is no JSON, [`Code::TooDeep`]; by JSON pointer [`Code::UnknownField`],
+/// [`Code::MissingField`], [`Code::WrongType`], and [`Code::Invalid`] for values that no field takes.
+pub fn decode_json<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T, DecodeError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        DecodeError::new(Code::Malformed, format!("Not UTF-8 from byte {}.", error.valid_up_to()))
+    })?;
+    let max = limits.json_levels_max;
+    if is_deeper_than(bytes, max) {
+        return Err(DecodeError::new(Code::TooDeep, format!("Nest at most {max} levels.")));
+    }
+    // Serde reads an array into a struct, field by field in the order of its source: nobody means that.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(refusal::not_an_object(text));
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value =
+        serde_path_to_error::deserialize(&mut json).map_err(|error| refusal::of_path_error(&error))?;
+    json.end().map_err(|error| refusal::malformed(&error))?;
+    nul::refuse(text)?;
+    Ok(value)
+}
+
+/// Looks at brackets outside of strings only: parsers differ in where they give up, and some overflow their stack.
+fn is_deeper_than(bytes: &[u8], max: usize) -> bool {
+    let (mut levels, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                levels += 1;
+                if levels > max {
+                    return true;
+                }
+            }
+            b'}' | b']' => levels = levels.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! HTTP/1.1 from the socket up: our own accept loop, because `axum::serve` sets no timer and then hyper's deadlines do
+//! nothing.
+//!
+//! A connection ends when it is silent, when its peer stops reading, or when the server drains. There are at most
+//! `connections_max`, upgraded ones included; who comes on top is told so and may come back.
+
+mod connection;
+mod refuse;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use refuse::Refuser;
+
+/// Connections that the kernel keeps ready while the loop is busy: a reconnect storm comes all at once.
+const BACKLOG: i32 = 4096;
+/// After this long without an acknowledged byte the kernel gives a connection up, also when the peer says that it has
+/// no room: hyper has no deadline for writing.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(60);
+/// When the process is out of descriptors, accepting fails at once and would spin.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// What the connections are for.
+pub trait Application: Send + Sync + 'static {
+    /// Answers a request.
+    fn serve(&self, request: Request<Incoming>, remote: SocketAddr) -> impl Future<Output = Response> + Send;
+
+    /// Connections that it has taken over after an upgrade, now.
+    fn upgraded_count(&self) -> usize;
+
+    /// Connections of both kinds that are taken at a time.
+    fn connections_max(&self) -> usize;
+}
+
+/// A listener at this address, with a backlog for storms.
+///
+/// # Errors
+/// The operating system's: the address is taken, or not ours.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts and serves until `draining` turns true; then takes nobody new, lets every request in flight finish, and cuts
+/// off what has not finished at the deadline. Gives how many that were.
+pub async fn serve<A: Application>(
+    listener: TcpListener,
+    application: Arc<A>,
+    mut draining: watch::Receiver<bool>,
+    drain_deadline: Duration,
+) -> usize {
+    let drained = draining.clone();
+    let mut connections = JoinSet::new();
+    let refuser = Refuser::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = until_true(&mut draining) => break,
+            Some(ended) = connections.join_next(), if !connections.is_empty() => log_panic(ended),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, remote)) => {
+                    let open = connections.len() + application.upgraded_count();
+                    if open >= application.connections_max() {
+                        refuser.refuse(stream);
+                    } else if let Err(error) = prepare(&stream) {
+                        tracing::debug!(%error, "a connection ended before it began");
+                    } else {
+                        let (application, draining) = (Arc::clone(&application), drained.clone());
+                        connections.spawn(connection::serve(stream, remote, application, draining));
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no connection could be accepted");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(drain_deadline, all_ended).await.is_ok() {
+        return 0;
+    }
+    let late = connections.len();
+    connections.shutdown().await;
+    late
+}
+
+async fn until_true(flag: &mut watch::Receiver<bool>) {
+    // An error says that nobody is there to set it any more: the server is being taken down.
+    let _ = flag.wait_for(|flag| *flag).await;
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // Answers and frames are written whole: waiting to fill a packet only costs.
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))
+}
+
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection's task failed");
+    }
+}
+
+#[cfg(test)]
+mod tests;

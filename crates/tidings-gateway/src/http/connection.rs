@@ -1,0 +1,67 @@
+//! One connection of HTTP/1.1, from its first byte to its end or its upgrade.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::{Application, until_true};
+
+/// Who connects and says nothing is not kept longer.
+pub(super) const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the end of an answer to the end of the next request's headers: hyper has one timer for both, and clients and
+/// proxies keep idle connections about a minute.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// A request's headers, with its line.
+const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// What hyper reads ahead and writes behind. Bodies are streamed through it.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+pub(super) async fn serve<A: Application>(
+    stream: TcpStream,
+    remote: SocketAddr,
+    application: Arc<A>,
+    mut draining: watch::Receiver<bool>,
+) {
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&has_asked);
+    let service = service_fn(move |request| {
+        asked.store(true, Ordering::Relaxed);
+        let application = Arc::clone(&application);
+        async move { Ok::<_, Infallible>(application.serve(request, remote).await) }
+    });
+    // The stream goes in bare: the sockets get it back as it is, without hyper's buffers.
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(KEEP_ALIVE)
+        .max_header_size(HEADER_BYTES_MAX)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = Box::pin(connection);
+    let first_request = tokio::time::sleep(FIRST_REQUEST_TIMEOUT);
+    tokio::pin!(first_request);
+    let mut is_draining = false;
+    loop {
+        tokio::select! {
+            result = &mut connection => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, %remote, "a connection broke");
+                }
+                return;
+            }
+            () = &mut first_request, if !has_asked.load(Ordering::Relaxed) => return,
+            () = until_true(&mut draining), if !is_draining => {
+                is_draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The connections of this node, by user: where delivery hands its events to sockets.
+//!
+//! Connecting costs no query and joins no rooms: whoever an event is for is found by user. An event is encoded once,
+//! at the first connection that it has, and the one frame is shared by all.
+
+mod connection;
+mod encode;
+mod expiry;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use tidings_core::clock::Timestamp;
+use tidings_core::events::Event;
+use tidings_core::ids::{SessionId, UserId};
+use tidings_core::ports::outbox::Outbox;
+use tidings_core::sync::Token;
+use tidings_socketio::Connection;
+
+pub(crate) use connection::Member;
+pub(crate) use encode::{encode_live, encode_replayed};
+
+use crate::problem::Refused;
+use crate::socket::ack::expired_args;
+use expiry::Expiries;
+
+/// Users are spread over this many locks, so that connects and deliveries seldom meet.
+const SHARDS: usize = 64;
+
+/// The connections of this node.
+pub struct Hub {
+    shards: Vec<RwLock<HashMap<UserId, Slot>>>,
+    expiries: Mutex<Expiries>,
+}
+
+/// One user's connections, oldest first; places are taken before a connection is in the list.
+#[derive(Default)]
+struct Slot {
+    places: usize,
+    connections: Vec<Connection<Member>>,
+}
+
+/// A place among a user's connections, given back when it is dropped.
+pub(crate) struct Place {
+    hub: Arc<Hub>,
+    user: UserId,
+}
+
+impl Hub {
+    /// A hub without connections.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
+        Arc::new(Self { shards, expiries: Mutex::default() })
+    }
+
+    /// Takes a place for one more connection of the user; nothing when there are `max` already.
+    pub(crate) fn take_place(self: &Arc<Self>, user: UserId, max: usize) -> Option<Place> {
+        let mut shard = self.shard(user).write();
+        let slot = shard.entry(user).or_default();
+        if slot.places >= max {
+            return None;
+        }
+        slot.places += 1;
+        Some(Place { hub: Arc::clone(self), user })
+    }
+
+    /// From here on what is emitted to the user reaches this connection, which holds it back until it is live.
+    pub(crate) fn register(&self, connection: &Connection<Member>) {
+        let actor = connection.state().actor;
+        if let Some(slot) = self.shard(actor.user).write().get_mut(&actor.user) {
+            slot.connections.push(connection.clone());
+        }
+        self.expiries.lock().insert(actor.expires_at, connection.clone());
+    }
+
+    pub(crate) fn unregister(&self, connection: &Connection<Member>) {
+        let actor = connection.state().actor;
+        if let Some(slot) = self.shard(actor.user).write().get_mut(&actor.user) {
+            slot.connections.retain(|other| other.id() != connection.id());
+        }
+        self.expiries.lock().remove(actor.expires_at, connection.id());
+    }
+
+    /// Ends the connections whose access token has expired by `now`. Called about once a second.
+    pub fn expire(&self, now: Timestamp) {
+        let due = self.expiries.lock().take_due(now);
+        for connection in due {
+            end(&connection, &tidings_core::sessions::Error::TokenExpired.into());
+        }
+    }
+
+    /// Connections that are registered now.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        let count = |shard: &RwLock<HashMap<UserId, Slot>>| -> usize {
+            shard.read().values().map(|slot| slot.connections.len()).sum()
+        };
+        self.shards.iter().map(count).sum()
+    }
+
+    fn shard(&self, user: UserId) -> &RwLock<HashMap<UserId, Slot>> {
+        // The last byte of a UUIDv7 is random.
+        &self.shards[usize::from(user.as_bytes()[15]) % SHARDS]
+    }
+}
+
+impl Outbox for Hub {
+    fn emit(&self, event: &Arc<Event>, next: &Token, users: &mut dyn Iterator<Item = UserId>) {
+        let mut frame = None;
+        for user in users {
+            if let Some(slot) = self.shard(user).read().get(&user) {
+                for connection in &slot.connections {
+                    let frame = frame.get_or_insert_with(|| encode_live(event, next));
+                    connection.state().deliver(connection, frame);
+                }
+            }
+        }
+    }
+
+    fn end_session(&self, user: UserId, session: SessionId) {
+        let connections = match self.shard(user).read().get(&user) {
+            Some(slot) => slot.connections.clone(),
+            None => return,
+        };
+        for connection in connections.iter().filter(|connection| connection.state().actor.session == session)
+        {
+            end(connection, &tidings_core::sessions::Error::Ended.into());
+        }
+    }
+}
+
+/// Says `session:expired` with the reason, and disconnects: the client gets new tokens before it comes back.
+pub(crate) fn end(connection: &Connection<Member>, reason: &Refused) {
+    // A connection that is closing already needs no reason.
+    let _ = connection.emit("session:expired", &expired_args(reason));
+    connection.disconnect(reason.code.as_str());
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut shard = self.hub.shard(self.user).write();
+        if let Some(slot) = shard.get_mut(&self.user) {
+            slot.places -= 1;
+            if slot.places == 0 {
+                shard.remove(&self.user);
+            }
+        }
+    }
+}

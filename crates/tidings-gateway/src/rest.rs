@@ -1,0 +1,58 @@
+//! REST: the routes. Each handler decodes, calls one service function, encodes.
+//!
+//! To add an endpoint: its handler beside its noun, named by method and thing (`post_message`), and its line below.
+
+mod auth;
+mod conversations;
+mod health;
+mod home;
+mod jwks;
+mod messages;
+mod participants;
+mod server_info;
+mod sync;
+mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{delete, get, post};
+use tidings_core::error::Code;
+use tidings_core::services::Services;
+
+use crate::problem::Refused;
+
+/// Every endpoint.
+pub(crate) fn router(services: Arc<Services>) -> Router {
+    Router::new()
+        .route("/", get(home::get_home))
+        .route("/health", get(health::get_health))
+        .route("/health/ready", get(health::get_ready))
+        .route("/.well-known/jwks.json", get(jwks::get_jwks))
+        .route("/api/server", get(server_info::get_server))
+        .route("/api/auth/register", post(auth::post_register))
+        .route("/api/auth/login", post(auth::post_login))
+        .route("/api/auth/refresh", post(auth::post_refresh))
+        .route("/api/auth/logout", post(auth::post_logout))
+        .route("/api/users/me", get(users::get_me))
+        .route("/api/users/{id}", get(users::get_user))
+        .route(
+            "/api/conversations",
+            get(conversations::get_conversations).post(conversations::post_conversation),
+        )
+        .route("/api/conversations/{id}", get(conversations::get_conversation))
+        .route(
+            "/api/conversations/{id}/participants",
+            get(participants::get_participants).post(participants::post_participants),
+        )
+        .route("/api/conversations/{id}/participants/{userId}", delete(participants::delete_participant))
+        .route("/api/conversations/{id}/leave", post(participants::post_leave))
+        .route("/api/conversations/{id}/messages", get(messages::get_messages).post(messages::post_message))
+        .route("/api/messages/{id}", get(messages::get_message))
+        .route("/api/sync", get(sync::get_sync))
+        .fallback(async || Refused::new(Code::NotFound, "Nothing is served at this path."))
+        .method_not_allowed_fallback(async || {
+            Refused::new(Code::MethodNotAllowed, "The header Allow names the methods of this path.")
+        })
+        .with_state(services)
+}

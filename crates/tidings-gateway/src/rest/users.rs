@@ -1,0 +1,32 @@
+//! `/api/users`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use tidings_core::ids::UserId;
+use tidings_core::services::Services;
+
+use crate::answer::Json;
+use crate::convert;
+use crate::extract::{Authenticated, NoQuery, PathId};
+use crate::problem::Refused;
+
+pub(super) async fn get_me(
+    State(services): State<Arc<Services>>,
+    Authenticated(actor): Authenticated,
+    _: NoQuery,
+) -> Result<impl IntoResponse, Refused> {
+    let user = services.get_user(&actor, actor.user).await?;
+    Ok(Json(convert::accounts::me(&user)))
+}
+
+pub(super) async fn get_user(
+    State(services): State<Arc<Services>>,
+    Authenticated(actor): Authenticated,
+    PathId(id): PathId<UserId>,
+    _: NoQuery,
+) -> Result<impl IntoResponse, Refused> {
+    let user = services.get_user(&actor, id).await?;
+    Ok(Json(convert::accounts::user(&user)))
+}

@@ -1,0 +1,122 @@
+//! The socket side of the API: the handshake, the replay, and the events that clients send.
+//!
+//! A client event is decoded, given to one service function, and its answer encoded as the ack. To add one: its file
+//! here and its line in [`SocketHandler::event`].
+
+pub(crate) mod ack;
+mod connect;
+mod messages;
+mod replay;
+mod sync;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings_core::error::Code;
+use tidings_core::services::Services;
+use tidings_socketio::{CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Server};
+
+use crate::hub::{Hub, Member, end};
+use crate::problem::Refused;
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Tokens are looked at for their expiry this often.
+const EXPIRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Events of the published API that this version does not serve.
+const NOT_SERVED: [&str; 13] = [
+    "message:edit",
+    "message:delete",
+    "reaction:add",
+    "reaction:remove",
+    "messages:read",
+    "messages:delivered",
+    "typing:start",
+    "typing:stop",
+    "conversation:open",
+    "conversation:close",
+    "presence:set",
+    "session:renew",
+    "session:end",
+];
+
+/// What the Socket.IO server calls.
+pub struct SocketHandler {
+    services: Arc<Services>,
+    hub: Arc<Hub>,
+}
+
+/// The Socket.IO server over these services, with the limits that they name.
+#[must_use]
+pub fn socket_server(services: Arc<Services>, hub: Arc<Hub>) -> Server<SocketHandler> {
+    let limits = &services.limits;
+    let config = Config {
+        payload_bytes_max: limits.socket_payload_bytes_max,
+        queue_bytes_max: limits.connection_queue_bytes_max,
+        in_flight_max: limits.connection_in_flight_max,
+        json_depth_max: limits.json_levels_max,
+        connections_max: limits.connections_max,
+        ..Config::default()
+    };
+    Server::new(config, Arc::new(SocketHandler { services, hub }))
+}
+
+/// Ends connections whose token has expired, for ever. One task a node.
+pub async fn watch_expiry(services: Arc<Services>, hub: Arc<Hub>) {
+    let mut every = tokio::time::interval(EXPIRY_EVERY);
+    loop {
+        every.tick().await;
+        hub.expire(services.clock.now());
+    }
+}
+
+impl Handler for SocketHandler {
+    type State = Member;
+
+    fn connect(&self, handshake: Handshake) -> BoxFuture<Result<Member, ConnectError>> {
+        let result = self.check_connect(&handshake);
+        Box::pin(async move { result })
+    }
+
+    fn connected(&self, connection: &Connection<Member>) -> BoxFuture<()> {
+        // Register first, then replay, then live: nothing falls between.
+        self.services.delivery.track(connection.state().actor.user);
+        self.hub.register(connection);
+        // A session that ended between the handshake and this line was not among those that were closed.
+        if let Err(error) = self.services.check_session(&connection.state().actor) {
+            end(connection, &error.into());
+            return Box::pin(async {});
+        }
+        Box::pin(replay::replay(Arc::clone(&self.services), connection.clone()))
+    }
+
+    fn event(&self, connection: &Connection<Member>, event: Event) -> BoxFuture<Option<String>> {
+        let actor = connection.state().actor;
+        if let Err(error) = self.services.check_session(&actor) {
+            let refused = Refused::from(error);
+            end(connection, &refused);
+            return ack::refuse(refused);
+        }
+        let services = Arc::clone(&self.services);
+        match event.name() {
+            "message:send" => {
+                Box::pin(async move { Some(messages::on_message_send(&services, &actor, &event).await) })
+            }
+            "sync" => Box::pin(async move { Some(sync::on_sync(&services, &actor, &event).await) }),
+            name if NOT_SERVED.contains(&name) => {
+                ack::refuse(Refused::new(Code::NotSupported, "This version does not serve this event."))
+            }
+            _ => ack::refuse(Refused::new(Code::UnknownEvent, "Send message:send or sync.")),
+        }
+    }
+
+    fn disconnected(&self, connection: &Connection<Member>, reason: CloseReason) {
+        let actor = &connection.state().actor;
+        self.hub.unregister(connection);
+        self.services.delivery.untrack(actor.user);
+        tracing::debug!(user = %actor.user, connection = %connection.id(), reason = reason.code(), "a socket closed");
+    }
+}

@@ -1,0 +1,67 @@
+//! The replay: what the device has missed, page by page, and then live.
+
+use std::sync::Arc;
+
+use tidings_core::services::Services;
+use tidings_core::sync::SyncPage;
+use tidings_protocol::socket::{Ready, ReplayedPage, Reset};
+use tidings_socketio::Connection;
+
+use crate::convert::sync::skipped_stream;
+use crate::hub::{Member, encode_replayed};
+use crate::json::to_json;
+use crate::problem::Refused;
+
+/// A replay goes on when less than this waits for the client, in bytes: it fills a socket's buffer, not the queue.
+const QUEUED_BYTES_MAX: usize = 64 * 1024;
+
+/// Replays what the connection has missed since its token, then lets it live. The connection is registered already.
+pub(super) async fn replay(services: Arc<Services>, connection: Connection<Member>) {
+    let actor = connection.state().actor;
+    let mut since = connection.state().since.clone();
+    loop {
+        let page = match services.sync(&actor, since.as_deref(), None).await {
+            Ok(page) => page,
+            Err(error) => {
+                let refused = Refused::from(error);
+                tracing::warn!(user = %actor.user, code = refused.code.as_str(), "a replay failed");
+                // The transport only: a stock client comes back by itself and resumes by the same token.
+                connection.close("replay_failed");
+                return;
+            }
+        };
+        if let Some(reason) = page.reset {
+            let reset = Reset { reason: reason.as_str().to_owned(), next: page.next.to_string() };
+            let _ = connection.emit("reset", &to_json(&reset));
+        } else if since.is_some() {
+            send_page(&connection, &page).await;
+        }
+        since = Some(page.next.to_string());
+        if !page.has_more {
+            let ready = Ready {
+                user_id: actor.user.to_string(),
+                session_id: actor.session.to_string(),
+                connection_id: connection.id().to_string(),
+                next: page.next.to_string(),
+                server_time: services.clock.now().rfc3339(),
+            };
+            connection.state().go_live(&connection, page.through, &to_json(&ready));
+            return;
+        }
+    }
+}
+
+async fn send_page(connection: &Connection<Member>, page: &SyncPage) {
+    for event in &page.events {
+        connection.drained(QUEUED_BYTES_MAX).await;
+        if connection.send(encode_replayed(event)).is_err() {
+            return;
+        }
+    }
+    let replayed = ReplayedPage {
+        next: page.next.to_string(),
+        has_more: page.has_more,
+        skipped: page.skipped.iter().map(skipped_stream).collect(),
+    };
+    let _ = connection.emit("sync:page", &to_json(&replayed));
+}

@@ -1,0 +1,75 @@
+//! Users: as others see them, and as they see themselves.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::secret::Secret;
+
+/// A user as anybody may see them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// The account.
+    pub id: String,
+    /// Unique, lower case.
+    pub username: String,
+    /// What people see.
+    pub display_name: String,
+    /// Given name.
+    #[schema(required)]
+    pub first_name: Option<String>,
+    /// Family name.
+    #[schema(required)]
+    pub last_name: Option<String>,
+    /// Where a picture is.
+    #[schema(required)]
+    pub avatar_url: Option<String>,
+    /// When the person was last here, if it is known.
+    #[schema(required, format = DateTime)]
+    pub last_seen_at: Option<String>,
+}
+
+/// A user as only the person sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Me {
+    /// What others see.
+    #[serde(flatten)]
+    pub user: User,
+    /// The address that logs in beside the username.
+    #[schema(required)]
+    pub email: Option<String>,
+    /// The id that a host product knows this person by.
+    #[schema(required)]
+    pub external_id: Option<String>,
+    /// The person's own settings.
+    pub settings: UserSettings,
+}
+
+/// A person's own settings. There are none yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserSettings {}
+
+/// `POST /api/auth/register`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegisterRequest {
+    /// Unique; folded to lower case.
+    pub username: String,
+    /// 8 characters or more.
+    #[schema(value_type = String, format = Password)]
+    pub password: Secret,
+    /// The username where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Logs in beside the username.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Given name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    /// Family name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
+}

@@ -1,0 +1,171 @@
+//! What is said on the socket beside durable events: the handshake, the beginning and the end, requests and acks.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::messages::{Message, SendMessageRequest};
+use crate::not_served::NotServed;
+use crate::problem::FieldProblem;
+use crate::secret::Secret;
+use crate::sync::{SkippedStream, SyncResponse};
+
+/// The handshake's `auth`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConnectAuth {
+    /// An access token.
+    #[schema(value_type = String)]
+    pub token: Secret,
+    /// The last `next` that the device has taken: resumes there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Socket.IO's own recovery. Not served yet.
+    #[serde(skip_serializing)]
+    pub pid: Option<NotServed>,
+    /// Socket.IO's own recovery. Not served yet.
+    #[serde(skip_serializing)]
+    pub offset: Option<NotServed>,
+}
+
+/// `connect_error`'s `data`, and `session:expired`: why the socket may not stay, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Denied {
+    /// The stable name, as in a problem.
+    pub code: String,
+    /// What to do about it, for people.
+    pub detail: String,
+    /// Try again after this long, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// `ready`: the socket is live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ready {
+    /// Who the token says.
+    pub user_id: String,
+    /// The login.
+    pub session_id: String,
+    /// This socket.
+    pub connection_id: String,
+    /// The present token.
+    pub next: String,
+    /// The server's clock, for display.
+    #[schema(format = DateTime)]
+    pub server_time: String,
+}
+
+/// `reset`: the device loads everything anew and goes on with `next`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reset {
+    /// Why, for programs.
+    pub reason: String,
+    /// The present token.
+    pub next: String,
+}
+
+/// `sync:page`: the replayed frames before it were one page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayedPage {
+    /// Resumes after this page.
+    pub next: String,
+    /// Another page follows by itself.
+    pub has_more: bool,
+    /// Streams whose window the device drops and loads anew.
+    pub skipped: Vec<SkippedStream>,
+}
+
+/// `message:send`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SendMessageEvent {
+    /// Where to.
+    pub conversation_id: String,
+    /// The text.
+    pub content: String,
+    /// A UUID in lower case, best version 7, made once per message by the device. A send without one is not safe to
+    /// retry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_message_id: Option<String>,
+    /// `text` where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    /// The sender's own JSON object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<serde_json::Value>,
+    /// Not served yet.
+    #[serde(skip_serializing)]
+    pub reply_to: Option<NotServed>,
+    /// Not served yet.
+    #[serde(skip_serializing)]
+    pub thread_root_id: Option<NotServed>,
+    /// Not served yet.
+    #[serde(skip_serializing)]
+    pub attachment_ids: Option<NotServed>,
+}
+
+impl From<SendMessageEvent> for (String, SendMessageRequest) {
+    /// The conversation, and the same request as over REST. Written out because serde cannot flatten a struct and
+    /// refuse unknown fields.
+    fn from(event: SendMessageEvent) -> Self {
+        let request = SendMessageRequest {
+            content: event.content,
+            client_message_id: event.client_message_id,
+            r#type: event.r#type,
+            metadata: event.metadata,
+            reply_to: event.reply_to,
+            thread_root_id: event.thread_root_id,
+            attachment_ids: event.attachment_ids,
+        };
+        (event.conversation_id, request)
+    }
+}
+
+/// The ack of `message:send`: the message is durable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageAck {
+    /// True.
+    pub ok: bool,
+    /// As it stands.
+    pub message: Message,
+}
+
+/// The ack of `sync`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncAck {
+    /// True.
+    pub ok: bool,
+    /// The page, beside the other fields.
+    #[serde(flatten)]
+    pub page: SyncResponse,
+}
+
+/// The ack of what was refused: the fields of a problem that are not HTTP's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedAck {
+    /// False.
+    pub ok: bool,
+    /// The stable name.
+    pub code: String,
+    /// One line for people.
+    pub title: String,
+    /// What to do about it, for people.
+    pub detail: String,
+    /// The fields that are wrong, all at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+    /// Try again after this long, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// As the server's log names the failure; for failures of the server's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}

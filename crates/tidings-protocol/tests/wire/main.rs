@@ -1,0 +1,111 @@
+//! The published names: one full example of each shape, and the schemas of all of them.
+//!
+//! A change here is a change of the API. `INSTA_UPDATE=always cargo test -p tidings-protocol` writes the new names.
+
+mod examples;
+mod schemas;
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use serde::Serialize;
+use tidings_protocol::events::EventBody;
+
+/// Examples by the name of their shape, as they stand on the wire.
+#[derive(Default)]
+struct Shapes(String);
+
+impl Shapes {
+    fn with(mut self, name: &str, example: &impl Serialize) -> Self {
+        let json = serde_json::to_string_pretty(example).expect("shapes are JSON");
+        assert_no_key_twice(&json);
+        writeln!(self.0, "{name}\n{json}\n").expect("a string takes everything");
+        self
+    }
+}
+
+/// Flattened structs could both have a field of one name; then a client reads one of them, nobody knows which.
+fn assert_no_key_twice(pretty: &str) {
+    let mut open = vec![HashSet::new()];
+    for line in pretty.lines().map(str::trim) {
+        if let Some((key, _)) = line.split_once("\": ") {
+            assert!(
+                open.last_mut().expect("brackets match").insert(key.to_owned()),
+                "twice: {key} in {pretty}"
+            );
+        }
+        if line.ends_with(['{', '[']) {
+            open.push(HashSet::new());
+        } else if line.starts_with(['}', ']']) {
+            open.pop();
+        }
+    }
+}
+
+#[test]
+fn requests() {
+    let shapes = Shapes::default()
+        .with("RegisterRequest", &examples::register_request())
+        .with("LoginRequest", &examples::login_request())
+        .with("RefreshRequest", &examples::refresh_request())
+        .with("CreateConversationRequest, direct", &examples::create_direct())
+        .with("CreateConversationRequest, group", &examples::create_group())
+        .with("CreateConversationRequest, self", &examples::create_self())
+        .with("AddParticipantsRequest", &examples::add_participants_request())
+        .with("SendMessageRequest", &examples::send_message_request());
+    insta::assert_snapshot!(shapes.0);
+}
+
+#[test]
+fn answers() {
+    let shapes = Shapes::default()
+        .with("User", &examples::user())
+        .with("Me", &examples::me())
+        .with("SignedIn", &examples::signed_in())
+        .with("Tokens", &examples::tokens())
+        .with("Conversation", &examples::conversation())
+        .with("ConversationList", &examples::conversation_list())
+        .with("ParticipantList", &examples::participant_list())
+        .with("AddedParticipants", &examples::added_participants())
+        .with("Message", &examples::message())
+        .with("HistoryPage", &examples::history_page())
+        .with("SyncResponse", &examples::sync_response())
+        .with("ServerInfo", &examples::server_info())
+        .with("Health", &examples::health())
+        .with("Jwks", &examples::jwks())
+        .with("Problem", &examples::problem());
+    insta::assert_snapshot!(shapes.0);
+}
+
+#[test]
+fn frames() {
+    let mut shapes = Shapes::default();
+    let bodies = examples::event_bodies();
+    let names: Vec<_> = bodies.iter().map(EventBody::name).collect();
+    assert_eq!(names, EventBody::NAMES);
+    for body in bodies {
+        shapes = shapes.with(body.name(), &examples::frame(body.clone()));
+    }
+    insta::assert_snapshot!(shapes.0);
+}
+
+#[test]
+fn socket() {
+    let shapes = Shapes::default()
+        .with("auth", &examples::connect_auth())
+        .with("connect_error data, session:expired", &examples::denied())
+        .with("ready", &examples::ready())
+        .with("reset", &examples::reset())
+        .with("sync:page", &examples::replayed_page())
+        .with("message:send", &examples::send_message_event())
+        .with("message:send ack", &examples::message_ack())
+        .with("sync", &examples::sync_request())
+        .with("sync ack", &examples::sync_ack())
+        .with("refused ack", &examples::refused_ack());
+    insta::assert_snapshot!(shapes.0);
+}
+
+#[test]
+fn schemas_of_all() {
+    insta::assert_snapshot!(schemas::all());
+}

@@ -1,0 +1,222 @@
+//! What the operator says: a file, the environment over it, flags over both.
+//!
+//! Every source becomes a list of settings by key; each is checked, also one that another source overrides, and all
+//! mistakes are told at once. To add a key: a line in [`Config::set`] and in [`Config::to_toml`]; its variable is
+//! `TIDINGS_` and the key in capitals, with `_` for `.`.
+
+mod environment;
+mod file;
+mod mistakes;
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tidings_core::limits::{LimitError, Limits};
+use tracing_subscriber::EnvFilter;
+
+pub use mistakes::{Mistake, Mistakes};
+
+/// The configuration of one process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The directory of everything durable, owned by this process.
+    pub data_dir: PathBuf,
+    /// Where truth is kept.
+    pub store: Store,
+    /// What goes to the log, as a filter of `tracing`: `info`, `tidings_gateway=debug,info`.
+    pub log_filter: String,
+    /// How it looks.
+    pub log_format: LogFormat,
+    /// What a client may do.
+    pub limits: Limits,
+}
+
+/// Where truth is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// In the data directory.
+    Sqlite,
+}
+
+/// How the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            data_dir: PathBuf::from("./data"),
+            store: Store::Sqlite,
+            log_filter: "info".to_owned(),
+            log_format: LogFormat::Text,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// A TOML file.
+    pub file: Option<PathBuf>,
+    /// Variables of the environment.
+    pub environment: Vec<(String, String)>,
+    /// Flags of the command line, as key and value.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+/// One key that one source sets.
+struct Setting {
+    key: String,
+    value: String,
+    source: Source,
+}
+
+/// Where a setting stands, for the operator to find it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// In a file.
+    File(PathBuf),
+    /// In a variable of the environment.
+    Variable(String),
+    /// In a flag.
+    Flag(String),
+    /// Nowhere: it follows from several settings together.
+    Together,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Variable(name) => write!(f, "environment {name}"),
+            Self::Flag(name) => write!(f, "flag --{name}"),
+            Self::Together => f.write_str("configuration"),
+        }
+    }
+}
+
+impl Config {
+    /// Reads all sources.
+    ///
+    /// # Errors
+    /// Every mistake of every source.
+    pub fn load(sources: &Sources) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let mut settings = Vec::new();
+        if let Some(path) = &sources.file {
+            settings.extend(file::read(path, &mut mistakes));
+        }
+        settings.extend(environment::read(&sources.environment, &mut mistakes));
+        settings.extend(sources.flags.iter().map(|(key, value)| Setting {
+            key: (*key).to_owned(),
+            value: value.clone(),
+            source: Source::Flag(key.replace('_', "-")),
+        }));
+        let mut config = Self::default();
+        for Setting { key, value, source } in settings {
+            if let Err(text) = config.set(&key, &value) {
+                mistakes.add(&key, source, text);
+            }
+        }
+        config.check_together(&mut mistakes);
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        match key {
+            "listen" => {
+                self.listen =
+                    value.parse().map_err(|_| format!("{value:?} is not an address like 127.0.0.1:3000"))?;
+            }
+            "port" => {
+                let port = value.parse().map_err(|_| format!("{value:?} is not a port, from 0 to 65535"))?;
+                self.listen.set_port(port);
+            }
+            "data_dir" if value.is_empty() => return Err("must name a directory".to_owned()),
+            "data_dir" => self.data_dir = PathBuf::from(value),
+            "store" => {
+                self.store = match value {
+                    "sqlite" => Store::Sqlite,
+                    _ => return Err(format!("{value:?} is not served by this version: sqlite")),
+                }
+            }
+            "log.filter" => {
+                EnvFilter::builder()
+                    .parse(value)
+                    .map_err(|error| format!("{value:?} is not a log filter: {error}"))?;
+                value.clone_into(&mut self.log_filter);
+            }
+            "log.format" => {
+                self.log_format = match value {
+                    "text" => LogFormat::Text,
+                    "json" => LogFormat::Json,
+                    _ => return Err(format!("{value:?} is neither text nor json")),
+                }
+            }
+            _ => match key.strip_prefix("limits.") {
+                Some(name) => return self.set_limit(name, value),
+                None => return Err("there is no such key".to_owned()),
+            },
+        }
+        Ok(())
+    }
+
+    fn set_limit(&mut self, name: &str, value: &str) -> Result<(), String> {
+        // The name first: what a key that does not exist should hold is beside the point.
+        if !self.limits.list().iter().any(|(known, _)| *known == name) {
+            return Err(LimitError::Unknown.to_string());
+        }
+        let number = value.parse().map_err(|_| format!("{value:?} is not a whole number, 0 or more"))?;
+        self.limits.set(name, number).map_err(|error| format!("{value} {error}"))
+    }
+
+    fn check_together(&self, mistakes: &mut Mistakes) {
+        let limits = &self.limits;
+        let pairs = [
+            ("username_chars", limits.username_chars_min, limits.username_chars_max),
+            ("password_chars", limits.password_chars_min, limits.password_chars_max),
+        ];
+        for (name, min, max) in pairs {
+            if min > max {
+                let text = format!("{min} is more than {name}_max, {max}");
+                mistakes.add(&format!("limits.{name}_min"), Source::Together, text);
+            }
+        }
+    }
+
+    /// The whole configuration as a file that sets every key.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let format = match self.log_format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        let Store::Sqlite = self.store;
+        let mut text = format!(
+            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\n\n[log]\nfilter = {}\nformat = \"{format}\"\n\n[limits]\n",
+            self.listen,
+            quote(&self.data_dir.to_string_lossy()),
+            quote(&self.log_filter),
+        );
+        for (name, value) in self.limits.list() {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{name} = {value}");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Which adapters the ports get: the only file that names them.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tidings_core::delivery::Delivery;
+use tidings_core::memory::InProcessLog;
+use tidings_core::ports::store::SessionStore as _;
+use tidings_core::services::{Parts, Services};
+use tidings_core::sessions::{AccessTokens, Revocations};
+use tidings_gateway::gateway::Gateway;
+use tidings_gateway::hub::Hub;
+use tidings_gateway::socket::{socket_server, watch_expiry};
+use tidings_store_sqlite::{Options, SqliteStore};
+use tokio::task::JoinSet;
+
+use crate::config::{Config, Store};
+use crate::keys;
+use crate::lifecycle::World;
+
+/// One node, put together and delivering, not yet listening.
+pub(crate) struct Node {
+    pub gateway: Arc<Gateway>,
+    pub store: Arc<SqliteStore>,
+    /// Run until they are aborted; none ever ends by itself.
+    pub tasks: JoinSet<()>,
+}
+
+/// Puts a node together over the data directory.
+pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> {
+    let Store::Sqlite = config.store;
+    let World { clock, ids, passwords, vfs } = world;
+    make_data_dir(&config.data_dir)?;
+    let log = InProcessLog::new();
+    let store = {
+        let options = Options {
+            data_dir: config.data_dir.clone(),
+            vfs,
+            readers: readers(),
+            on_fatal: Arc::new(abort),
+            ids: Arc::clone(&ids),
+            clock: Arc::clone(&clock),
+        };
+        let log = Arc::clone(&log);
+        Arc::new(tokio::task::spawn_blocking(move || SqliteStore::open(options, log)).await??)
+    };
+    // After the store, whose lock says that the directory is ours.
+    let signing_keys = {
+        let data_dir = config.data_dir.clone();
+        tokio::task::spawn_blocking(move || keys::load_or_make(&data_dir)).await??
+    };
+    let revocations = Arc::new(Revocations::default());
+    let now = clock.now();
+    for revocation in store.list_revocations(now).await.context("cannot read the revocations")? {
+        revocations.insert(revocation.session, revocation.until, now);
+    }
+    let hub = Hub::new();
+    let delivery = Delivery::new(
+        Arc::clone(&store) as _,
+        Arc::clone(&hub) as _,
+        Arc::clone(&revocations),
+        Arc::clone(&clock),
+    )
+    .await
+    .context("cannot read the log")?;
+    let services = Arc::new(Services::new(Parts {
+        store: Arc::clone(&store) as _,
+        clock,
+        ids,
+        limits: config.limits.clone(),
+        revocations,
+        delivery: Arc::clone(&delivery),
+        access: AccessTokens::new(signing_keys),
+        passwords,
+    }));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(delivery.run(log));
+    tasks.spawn(watch_expiry(Arc::clone(&services), Arc::clone(&hub)));
+    let sockets = Arc::new(socket_server(Arc::clone(&services), hub));
+    let gateway = Arc::new(Gateway::new(services, sockets));
+    Ok(Node { gateway, store, tasks })
+}
+
+/// Readers block a thread each while they read: as many as there are cores, and a few for the disk's sake.
+fn readers() -> usize {
+    std::thread::available_parallelism().map_or(4, |cores| cores.get() + 2)
+}
+
+/// Only the server's user may look into it.
+fn make_data_dir(path: &Path) -> anyhow::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(path).with_context(|| format!("cannot make the data directory {}", path.display()))
+}
+
+/// What has been acknowledged is on the disk; what has not must not be: no destructor runs, nothing is answered.
+fn abort(reason: &str) {
+    tracing::error!(
+        reason,
+        "the store cannot go on: the process ends here and begins anew from what is durable"
+    );
+    std::process::abort();
+}

@@ -1,0 +1,122 @@
+//! Users.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row};
+use tidings_core::accounts::{Credentials, Error, PasswordHash, User};
+use tidings_core::clock::Timestamp;
+use tidings_core::error::StoreError;
+use tidings_core::events::EventBody;
+use tidings_core::ids::{AppId, StreamId, UserId};
+use tidings_core::ports::store::AccountStore;
+
+use crate::SqliteStore;
+use crate::rows::Rows;
+use crate::write::{Change, Draft, Failure, Tx};
+
+/// The columns that [`user_of`] reads.
+pub(crate) const USER: &str = "id, app_id, external_id, username, email, first_name, last_name, display_name,
+    avatar_url, created_at, last_seen_at";
+
+pub(crate) fn user_of(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        id: UserId::from_bytes(row.get(0)?),
+        app: AppId(row.get(1)?),
+        external_id: row.get(2)?,
+        username: row.get(3)?,
+        email: row.get(4)?,
+        first_name: row.get(5)?,
+        last_name: row.get(6)?,
+        display_name: row.get(7)?,
+        avatar_url: row.get(8)?,
+        created_at: Timestamp(row.get(9)?),
+        last_seen_at: row.get::<_, Option<i64>>(10)?.map(Timestamp),
+    })
+}
+
+impl Rows<'_> {
+    pub(crate) fn user(&self, id: UserId) -> rusqlite::Result<Option<User>> {
+        let mut statement = self.conn.prepare_cached(&format!("SELECT {USER} FROM users WHERE id = ?1"))?;
+        statement.query_row([id.as_bytes()], user_of).optional()
+    }
+
+    /// A user of this app; those of others do not exist.
+    pub(crate) fn user_of_app(&self, app: AppId, id: UserId) -> rusqlite::Result<Option<User>> {
+        Ok(self.user(id)?.filter(|user| user.app == app))
+    }
+
+    /// A user whom another row names.
+    pub(crate) fn named_user(&self, id: UserId) -> rusqlite::Result<User> {
+        self.user(id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+    }
+}
+
+#[async_trait]
+impl AccountStore for SqliteStore {
+    async fn insert_user(&self, user: &User, password: &PasswordHash) -> Result<(), Error> {
+        let (user, password) = (user.clone(), password.clone());
+        self.writer.write(move |tx| insert_user(tx, &user, &password)).await
+    }
+
+    async fn find_user(&self, app: AppId, id: UserId) -> Result<Option<User>, StoreError> {
+        self.readers.read(move |reader| Ok(reader.snapshot(&[])?.rows().user_of_app(app, id)?)).await
+    }
+
+    async fn find_credentials(&self, app: AppId, login: &str) -> Result<Option<Credentials>, StoreError> {
+        let login = login.to_owned();
+        self.readers
+            .read(move |reader| Ok(find_credentials(reader.snapshot(&[])?.rows().conn, app, &login)?))
+            .await
+    }
+}
+
+fn insert_user(tx: &mut Tx<'_>, user: &User, password: &PasswordHash) -> Result<Change<()>, Failure<Error>> {
+    if is_taken(tx.conn, "username", user.app, &user.username)? {
+        return Err(Failure::Refused(Error::UsernameTaken));
+    }
+    if let Some(email) = &user.email
+        && is_taken(tx.conn, "email", user.app, email)?
+    {
+        return Err(Failure::Refused(Error::EmailTaken));
+    }
+    let place = tx.open_stream(StreamId::User(user.id))?;
+    let mut statement = tx.conn.prepare_cached(
+        "INSERT INTO users (id, app_id, external_id, username, email, first_name, last_name, display_name, avatar_url,
+                            created_at, last_seen_at, password_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    statement.execute((
+        user.id.as_bytes(),
+        user.app.0,
+        &user.external_id,
+        &user.username,
+        &user.email,
+        &user.first_name,
+        &user.last_name,
+        &user.display_name,
+        &user.avatar_url,
+        user.created_at.0,
+        user.last_seen_at.map(|at| at.0),
+        &password.0,
+    ))?;
+    let body = EventBody::UserRegistered(user.clone());
+    Ok(Change::with((), Draft { place, actor: user.id, at: user.created_at, body }, []))
+}
+
+fn is_taken(conn: &Connection, column: &str, app: AppId, value: &str) -> rusqlite::Result<bool> {
+    let sql = format!("SELECT 1 FROM users WHERE app_id = ?1 AND {column} = ?2");
+    conn.prepare_cached(&sql)?.exists((app.0, value))
+}
+
+fn find_credentials(conn: &Connection, app: AppId, login: &str) -> rusqlite::Result<Option<Credentials>> {
+    let column = if login.contains('@') { "email" } else { "username" };
+    let sql = format!("SELECT {USER}, password_hash FROM users WHERE app_id = ?1 AND {column} = ?2");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let found = statement.query_row((app.0, login), |row| {
+        let hash: Option<String> = row.get(11)?;
+        Ok(hash
+            .map(PasswordHash)
+            .map(|password_hash| user_of(row).map(|user| Credentials { user, password_hash })))
+    });
+    // One without a password (a host product's own user) cannot log in with one.
+    found.optional()?.flatten().transpose()
+}

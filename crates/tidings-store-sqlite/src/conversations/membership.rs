@@ -1,0 +1,223 @@
+//! Rows of `membership`: intervals, with the marks that senders have moved since.
+
+use rusqlite::{Connection, Row};
+use tidings_core::clock::Timestamp;
+use tidings_core::conversations::{Marks, Membership, MembershipState, Participant, ParticipantCursor, Role};
+use tidings_core::ids::{ConversationId, LogId, Pos, Seq, UserId};
+
+use crate::rows::{Rows, bound, int, limit as sql_limit, log_id, named, opt_uint, pos, seq, uint};
+
+/// The columns that [`Rows::membership_of`] reads, of a table named `m`.
+const MEMBERSHIP: &str =
+    "m.conversation, m.user, m.from_pos, m.to_pos, m.from_seq, m.to_seq, m.history_from_seq,
+    m.from_log, m.to_log, m.joined_at, m.role, m.state, m.read_seq, m.read_ord, m.read_all, m.public_read_seq,
+    m.delivered_seq, m.marks_log";
+
+impl Rows<'_> {
+    /// All intervals of one user, first to last, as they are in the state that is read: what came later in the log
+    /// has not begun, or has not ended.
+    pub(crate) fn intervals(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> rusqlite::Result<Vec<Membership>> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {MEMBERSHIP} FROM membership AS m WHERE m.conversation = ?1 AND m.user = ?2 ORDER BY m.from_pos"
+        ))?;
+        let mut rows = statement.query((conversation.as_bytes(), user.as_bytes()))?;
+        let mut intervals = Vec::new();
+        while let Some(row) = rows.next()? {
+            let membership = self.membership_of(row)?;
+            if membership.from_log <= self.newer.as_of() {
+                intervals.push(membership);
+            }
+        }
+        Ok(intervals)
+    }
+
+    /// The interval that began at this position.
+    pub(crate) fn interval_from(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        from_pos: Pos,
+    ) -> rusqlite::Result<Membership> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {MEMBERSHIP} FROM membership AS m
+             WHERE m.conversation = ?1 AND m.user = ?2 AND m.from_pos = ?3"
+        ))?;
+        let key = (conversation.as_bytes(), user.as_bytes(), bound(from_pos.0));
+        statement.query_row(key, |row| self.membership_of(row))
+    }
+
+    /// The interval that ended at this position.
+    pub(crate) fn interval_to(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        to_pos: Pos,
+    ) -> rusqlite::Result<Membership> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {MEMBERSHIP} FROM membership AS m
+             WHERE m.conversation = ?1 AND m.user = ?2 AND m.to_pos = ?3"
+        ))?;
+        let key = (conversation.as_bytes(), user.as_bytes(), bound(to_pos.0));
+        statement.query_row(key, |row| self.membership_of(row))
+    }
+
+    /// Who was in after the event at `at`, first who joined first.
+    pub(crate) fn participants_at(
+        &self,
+        conversation: ConversationId,
+        at: Pos,
+        after: Option<ParticipantCursor>,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Participant>> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {MEMBERSHIP} FROM membership AS m INDEXED BY membership_joined
+             WHERE m.conversation = ?1 AND m.from_pos <= ?2 AND (m.to_pos IS NULL OR m.to_pos > ?2)
+               AND (m.from_pos, m.user) > (?3, ?4)
+             ORDER BY m.from_pos, m.user LIMIT ?5"
+        ))?;
+        // Positions begin at 1: nobody is before the first.
+        let (from_pos, user) =
+            after.map_or((0, [0; 16]), |after| (bound(after.from_pos.0), *after.user.as_bytes()));
+        let mut rows =
+            statement.query((conversation.as_bytes(), bound(at.0), from_pos, user, sql_limit(limit)))?;
+        let mut participants = Vec::new();
+        while let Some(row) = rows.next()? {
+            let membership = self.membership_of(row)?.before_end(at);
+            participants.push(Participant { user: self.named_user(membership.user)?, membership });
+        }
+        Ok(participants)
+    }
+
+    /// How many were in after the event at `at`.
+    pub(crate) fn participant_count_at(
+        &self,
+        conversation: ConversationId,
+        at: Pos,
+    ) -> rusqlite::Result<usize> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT count(*) FROM membership INDEXED BY membership_joined
+             WHERE conversation = ?1 AND from_pos <= ?2 AND (to_pos IS NULL OR to_pos > ?2)",
+        )?;
+        statement.query_row((conversation.as_bytes(), bound(at.0)), |row| {
+            Ok(usize::try_from(uint(row, 0)?).unwrap_or(usize::MAX))
+        })
+    }
+
+    /// Reads [`MEMBERSHIP`].
+    pub(crate) fn membership_of(&self, row: &Row<'_>) -> rusqlite::Result<Membership> {
+        let mut membership = Membership {
+            conversation: ConversationId::from_bytes(row.get(0)?),
+            user: UserId::from_bytes(row.get(1)?),
+            from_pos: pos(row, 2)?,
+            to_pos: opt_uint(row, 3)?.map(Pos),
+            from_seq: seq(row, 4)?,
+            to_seq: opt_uint(row, 5)?.map(Seq),
+            history_from_seq: seq(row, 6)?,
+            from_log: log_id(row, 7)?,
+            to_log: opt_uint(row, 8)?.map(LogId),
+            joined_at: Timestamp(row.get(9)?),
+            role: named(row, 10, Role::parse)?,
+            state: named(row, 11, MembershipState::parse)?,
+            marks: Marks {
+                read_seq: seq(row, 12)?,
+                read_ord: uint(row, 13)?,
+                read_all: uint(row, 14)?,
+                public_read_seq: seq(row, 15)?,
+                delivered_seq: seq(row, 16)?,
+            },
+        };
+        self.move_marks(&mut membership, log_id(row, 17)?);
+        if membership.to_log.is_some_and(|log| log > self.newer.as_of()) {
+            membership.reopen();
+        }
+        Ok(membership)
+    }
+
+    /// Sending moves the sender's own marks, in the row only a moment later.
+    fn move_marks(&self, membership: &mut Membership, marks_log: LogId) {
+        let Some(mark) = self.newer.mark(membership.conversation, membership.user) else { return };
+        if mark.from_pos == membership.from_pos && mark.log > marks_log {
+            let marks = &mut membership.marks;
+            marks.read_seq = mark.seq;
+            marks.read_ord = mark.ord;
+            marks.public_read_seq = marks.public_read_seq.max(mark.seq);
+            marks.delivered_seq = marks.delivered_seq.max(mark.seq);
+        }
+    }
+}
+
+/// An interval at a moment before its end.
+trait Earlier {
+    fn reopen(&mut self);
+    fn before_end(self, at: Pos) -> Self;
+}
+
+impl Earlier for Membership {
+    fn reopen(&mut self) {
+        (self.to_pos, self.to_seq, self.to_log) = (None, None, None);
+        self.state = MembershipState::Active;
+    }
+
+    fn before_end(mut self, at: Pos) -> Self {
+        if self.to_pos.is_some_and(|to| to > at) {
+            self.reopen();
+        }
+        self
+    }
+}
+
+/// Writes a new interval.
+pub(crate) fn insert(conn: &Connection, membership: &Membership) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached(
+        "INSERT INTO membership (conversation, user, from_pos, from_seq, history_from_seq, from_log, joined_at, role,
+                                 state, read_seq, read_ord, read_all, public_read_seq, delivered_seq, marks_log)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?6)",
+    )?;
+    let marks = &membership.marks;
+    statement.execute((
+        membership.conversation.as_bytes(),
+        membership.user.as_bytes(),
+        int(membership.from_pos.0)?,
+        int(membership.from_seq.0)?,
+        int(membership.history_from_seq.0)?,
+        int(membership.from_log.0)?,
+        membership.joined_at.0,
+        membership.role.as_str(),
+        membership.state.as_str(),
+        int(marks.read_seq.0)?,
+        int(marks.read_ord)?,
+        int(marks.read_all)?,
+        int(marks.public_read_seq.0)?,
+        int(marks.delivered_seq.0)?,
+    ))?;
+    Ok(())
+}
+
+/// Writes an interval's end, and the marks that its sends have moved: the overlay knows only one interval of a user.
+pub(crate) fn close(conn: &Connection, membership: &Membership) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached(
+        "UPDATE membership SET to_pos = ?4, to_seq = ?5, to_log = ?6, state = ?7, read_seq = ?8, read_ord = ?9,
+                public_read_seq = ?10, delivered_seq = ?11, marks_log = ?6
+         WHERE conversation = ?1 AND user = ?2 AND from_pos = ?3",
+    )?;
+    let marks = &membership.marks;
+    let end = |value: Option<u64>| value.map(int).transpose();
+    statement.execute((
+        membership.conversation.as_bytes(),
+        membership.user.as_bytes(),
+        int(membership.from_pos.0)?,
+        end(membership.to_pos.map(|pos| pos.0))?,
+        end(membership.to_seq.map(|seq| seq.0))?,
+        end(membership.to_log.map(|log| log.0))?,
+        membership.state.as_str(),
+        int(marks.read_seq.0)?,
+        int(marks.read_ord)?,
+        int(marks.public_read_seq.0)?,
+        int(marks.delivered_seq.0)?,
+    ))?;
+    Ok(())
+}

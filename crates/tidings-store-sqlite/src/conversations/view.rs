@@ -1,0 +1,100 @@
+//! A conversation as one of its people sees it.
+
+use tidings_core::conversations::{
+    ConversationKind, ConversationView, Head, Membership, PARTICIPANTS_SHOWN, Participant, ParticipantCursor,
+    ParticipantPage, unread,
+};
+use tidings_core::ids::{ConversationId, MessageId, Pos, Seq, StreamId, UserId};
+
+use crate::rows::Rows;
+
+impl Rows<'_> {
+    /// As the viewer sees it; none to strangers.
+    pub(crate) fn view(
+        &self,
+        viewer: UserId,
+        id: ConversationId,
+    ) -> rusqlite::Result<Option<ConversationView>> {
+        let Some(head) = self.head(StreamId::Conversation(id))? else { return Ok(None) };
+        let mut intervals = self.intervals(id, viewer)?;
+        let readable = crate::messages::readable(&intervals, &head);
+        let Some(me) = intervals.pop() else { return Ok(None) };
+        let conversation = self.named_conversation(id)?;
+        let pos = seen_pos(&me, &head);
+        let last_seq = seen_seq(&me, &head);
+        let shown = match conversation.kind {
+            ConversationKind::Group => PARTICIPANTS_SHOWN,
+            ConversationKind::Direct | ConversationKind::SelfNotes => usize::MAX,
+        };
+        let participants = self.seen_participants(&me, pos, last_seq, None, shown)?;
+        let last_message = match readable.last() {
+            Some(range) => self.message(MessageId { conversation: id, seq: Seq(*range.end()) })?,
+            None => None,
+        };
+        Ok(Some(ConversationView {
+            conversation,
+            participant_count: self.participant_count_at(id, pos)?,
+            participants,
+            pos,
+            last_seq,
+            last_message,
+            unread: unread(&head, &me),
+            me,
+            last_sent_log: head.last_sent_log,
+        }))
+    }
+
+    /// Who was in at `pos`. One who left is not shown how far the others have come since.
+    fn seen_participants(
+        &self,
+        me: &Membership,
+        pos: Pos,
+        last_seq: Seq,
+        after: Option<ParticipantCursor>,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Participant>> {
+        let mut participants = self.participants_at(me.conversation, pos, after, limit)?;
+        if me.to_pos.is_some() {
+            let last = self.message(MessageId { conversation: me.conversation, seq: last_seq })?;
+            let last_ord = last.map_or(0, |message| message.ord);
+            for participant in &mut participants {
+                let marks = &mut participant.membership.marks;
+                marks.read_seq = marks.read_seq.min(last_seq);
+                marks.read_ord = marks.read_ord.min(last_ord);
+                marks.public_read_seq = marks.public_read_seq.min(last_seq);
+                marks.delivered_seq = marks.delivered_seq.min(last_seq);
+            }
+        }
+        Ok(participants)
+    }
+}
+
+/// The last event that the viewer may see.
+pub(crate) fn seen_pos(me: &Membership, head: &Head) -> Pos {
+    me.to_pos.unwrap_or(head.last_pos)
+}
+
+/// The last message that the viewer may see.
+fn seen_seq(me: &Membership, head: &Head) -> Seq {
+    me.to_seq.unwrap_or(head.last_seq)
+}
+
+/// A page of who is in; none to strangers.
+pub(super) fn list_participants(
+    rows: Rows<'_>,
+    viewer: UserId,
+    conversation: ConversationId,
+    after: Option<ParticipantCursor>,
+    limit: usize,
+) -> rusqlite::Result<Option<ParticipantPage>> {
+    let Some(head) = rows.head(StreamId::Conversation(conversation))? else { return Ok(None) };
+    let Some(me) = rows.intervals(conversation, viewer)?.pop() else { return Ok(None) };
+    let (pos, last_seq) = (seen_pos(&me, &head), seen_seq(&me, &head));
+    let mut participants = rows.seen_participants(&me, pos, last_seq, after, limit.saturating_add(1))?;
+    let has_more = participants.len() > limit;
+    participants.truncate(limit);
+    let last = participants.last().filter(|_| has_more);
+    let next =
+        last.map(|last| ParticipantCursor { from_pos: last.membership.from_pos, user: last.membership.user });
+    Ok(Some(ParticipantPage { participants, next }))
+}

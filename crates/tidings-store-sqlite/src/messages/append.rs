@@ -1,0 +1,135 @@
+//! Appending a message: duplicates first, then the right to send, then the numbers, then the rows.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+use tidings_core::conversations::Role;
+use tidings_core::events::EventBody;
+use tidings_core::idempotency::RequestMac;
+use tidings_core::ids::{ConversationId, MessageId, UserId};
+use tidings_core::messages::{Error, Message, Sent};
+use tidings_core::ports::store::AppendMessage;
+
+use super::{MESSAGE, message_of};
+use crate::conversations::settings_of;
+use crate::rows::{int, named, pos};
+use crate::state::Sender;
+use crate::write::{Change, Draft, Failure, MessagePlace, Tx};
+
+pub(super) fn append_message(
+    tx: &mut Tx<'_>,
+    append: &AppendMessage,
+) -> Result<Change<Sent>, Failure<Error>> {
+    if tx.has_ended(append.actor.session) {
+        return Err(Failure::Refused(Error::SessionEnded));
+    }
+    // Before membership: the retry of one who has been removed meanwhile still gets the original.
+    if let Some((message, mac)) = find_original(tx.conn, append)? {
+        return if mac == append.request_mac {
+            Ok(Change::nothing(Sent { message: Arc::new(message), replayed: true }))
+        } else {
+            Err(Failure::Refused(Error::ClientMessageIdReused))
+        };
+    }
+    let sender = get_sender(tx, append.conversation, append.actor.user)?;
+    if !sender.send.includes(sender.role) {
+        return Err(Failure::Refused(Error::Forbidden));
+    }
+    let given = tx.next_message(append.conversation, append.actor.user, sender)?;
+    let message = Arc::new(message_at(append, &given));
+    insert(tx.conn, append, &given)?;
+    let body = EventBody::MessageSent(Arc::clone(&message));
+    let draft = Draft { place: given.place, actor: append.actor.user, at: append.now, body };
+    Ok(Change::with(Sent { message, replayed: false }, draft, []))
+}
+
+fn message_at(append: &AppendMessage, given: &MessagePlace) -> Message {
+    Message {
+        id: MessageId { conversation: append.conversation, seq: given.seq },
+        pos: given.place.pos,
+        ord: given.ord,
+        sender: append.actor.user,
+        client_id: append.client_id,
+        kind: append.kind,
+        content: append.content.clone(),
+        metadata: append.metadata.clone(),
+        version: 1,
+        created_at: append.now,
+    }
+}
+
+pub(crate) fn original_sql() -> String {
+    format!(
+        "SELECT {MESSAGE}, request_mac FROM message WHERE client_id = ?1 AND conversation = ?2 AND sender = ?3"
+    )
+}
+
+fn find_original(
+    conn: &Connection,
+    append: &AppendMessage,
+) -> rusqlite::Result<Option<(Message, RequestMac)>> {
+    let mut statement = conn.prepare_cached(&original_sql())?;
+    let key = (append.client_id.as_bytes(), append.conversation.as_bytes(), append.actor.user.as_bytes());
+    statement.query_row(key, |row| Ok((message_of(row)?, RequestMac(row.get(11)?)))).optional()
+}
+
+/// The membership under which a send stands, as the requests before it have left it.
+fn get_sender(tx: &mut Tx<'_>, conversation: ConversationId, user: UserId) -> Result<Sender, Failure<Error>> {
+    if let Some(sender) = tx.known_sender(conversation, user) {
+        return Ok(sender);
+    }
+    match find_sender(tx.conn, conversation, user)? {
+        None => Err(Failure::Refused(Error::NotFound)),
+        Some(None) => Err(Failure::Refused(Error::NotParticipant)),
+        Some(Some(sender)) => {
+            tx.remember_sender(conversation, user, sender);
+            Ok(sender)
+        }
+    }
+}
+
+/// The latest interval: none for a stranger, nothing in it for one who has left.
+fn find_sender(
+    conn: &Connection,
+    conversation: ConversationId,
+    user: UserId,
+) -> rusqlite::Result<Option<Option<Sender>>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT m.from_pos, m.to_pos IS NULL, m.role, c.settings
+         FROM membership AS m CROSS JOIN conversation AS c ON c.id = m.conversation
+         WHERE m.conversation = ?1 AND m.user = ?2 ORDER BY m.from_pos DESC LIMIT 1",
+    )?;
+    let found = statement.query_row((conversation.as_bytes(), user.as_bytes()), |row| {
+        let is_in: bool = row.get(1)?;
+        let sender = Sender {
+            from_pos: pos(row, 0)?,
+            role: named(row, 2, Role::parse)?,
+            send: settings_of(row, 3)?.send,
+        };
+        Ok(is_in.then_some(sender))
+    });
+    found.optional()
+}
+
+fn insert(conn: &Connection, append: &AppendMessage, given: &MessagePlace) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached(
+        "INSERT INTO message (conversation, seq, pos, log_id, ord, sender, client_id, request_mac, created_at, version,
+                              type, body, metadata)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?11, ?12)",
+    )?;
+    statement.execute((
+        append.conversation.as_bytes(),
+        int(given.seq.0)?,
+        int(given.place.pos.0)?,
+        int(given.place.log_id.0)?,
+        int(given.ord)?,
+        append.actor.user.as_bytes(),
+        append.client_id.as_bytes(),
+        append.request_mac.0,
+        append.now.0,
+        append.kind.as_str(),
+        &append.content,
+        &append.metadata,
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Numbered SQL, applied in order, each in a transaction of its own; what has been applied never changes again.
+//!
+//! To add one: `migrations/NNNN_what_it_does.sql`, and a line in [`MIGRATIONS`].
+
+use rusqlite::Connection;
+use tidings_core::clock::Timestamp;
+
+use crate::open::OpenError;
+
+struct Migration {
+    number: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { number: 1, name: "initial", sql: include_str!("../migrations/0001_initial.sql") }];
+
+/// Brings the schema to this program's, or says why it cannot be.
+pub(crate) fn migrate(conn: &Connection, now: Timestamp) -> Result<(), OpenError> {
+    apply(conn, MIGRATIONS, now)
+}
+
+fn apply(conn: &Connection, migrations: &[Migration], now: Timestamp) -> Result<(), OpenError> {
+    conn.execute_batch(
+        "CREATE TABLE IF NOT EXISTS migration
+             (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL, at INTEGER NOT NULL) STRICT",
+    )?;
+    let applied = list_applied(conn)?;
+    let known = migrations.last().map_or(0, |migration| migration.number);
+    if let Some((found, _)) = applied.last().filter(|(number, _)| *number > known) {
+        return Err(OpenError::NewerSchema { found: *found, known });
+    }
+    for migration in migrations {
+        let checksum = checksum(migration.sql);
+        match applied.iter().find(|(number, _)| *number == migration.number) {
+            Some((_, stored)) if *stored == checksum => {}
+            Some(_) => {
+                return Err(OpenError::ChangedMigration { number: migration.number, name: migration.name });
+            }
+            None => run(conn, migration, checksum, now)?,
+        }
+    }
+    Ok(())
+}
+
+fn list_applied(conn: &Connection) -> rusqlite::Result<Vec<(i64, [u8; 8])>> {
+    let mut statement = conn.prepare("SELECT number, checksum FROM migration ORDER BY number")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn run(conn: &Connection, migration: &Migration, checksum: [u8; 8], now: Timestamp) -> rusqlite::Result<()> {
+    let transaction = conn.unchecked_transaction()?;
+    transaction.execute_batch(migration.sql)?;
+    transaction.execute(
+        "INSERT INTO migration (number, name, checksum, at) VALUES (?1, ?2, ?3, ?4)",
+        (migration.number, migration.name, checksum, now.0),
+    )?;
+    transaction.commit()
+}
+
+/// FNV-1a, 64 bits: it guards against an edit by mistake, not against an enemy.
+fn checksum(sql: &str) -> [u8; 8] {
+    let hash = sql.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash.to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Migration = Migration { number: 1, name: "first", sql: "CREATE TABLE a (x) STRICT_" };
+
+    fn migration(number: i64, sql: &'static str) -> Migration {
+        Migration { number, name: "test", sql }
+    }
+
+    #[test]
+    fn a_migration_is_applied_once() {
+        let conn = Connection::open_in_memory().unwrap();
+        let both = [migration(1, "CREATE TABLE a (x)"), migration(2, "CREATE TABLE b (x)")];
+        apply(&conn, &both[..1], Timestamp(0)).unwrap();
+        apply(&conn, &both, Timestamp(0)).unwrap();
+        apply(&conn, &both, Timestamp(0)).unwrap();
+        conn.execute("INSERT INTO b VALUES (1)", []).unwrap();
+    }
+
+    #[test]
+    fn a_changed_one_is_refused() {
+        let conn = Connection::open_in_memory().unwrap();
+        apply(&conn, &[migration(1, "CREATE TABLE a (x)")], Timestamp(0)).unwrap();
+        let error = apply(&conn, &[migration(1, "CREATE TABLE a (y)")], Timestamp(0)).unwrap_err();
+        assert!(matches!(error, OpenError::ChangedMigration { number: 1, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let conn = Connection::open_in_memory().unwrap();
+        let both = [migration(1, "CREATE TABLE a (x)"), migration(2, "CREATE TABLE b (x)")];
+        apply(&conn, &both, Timestamp(0)).unwrap();
+        let error = apply(&conn, &both[..1], Timestamp(0)).unwrap_err();
+        assert!(matches!(error, OpenError::NewerSchema { found: 2, known: 1 }), "{error}");
+    }
+
+    #[test]
+    fn one_that_fails_leaves_nothing() {
+        let conn = Connection::open_in_memory().unwrap();
+        assert!(apply(&conn, &[FIRST], Timestamp(0)).is_err());
+        assert!(list_applied(&conn).unwrap().is_empty());
+    }
+}

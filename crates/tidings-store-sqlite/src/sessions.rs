@@ -1,0 +1,161 @@
+//! Sessions, their refresh tokens, and revocations.
+
+mod rotate;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row};
+use tidings_core::clock::Timestamp;
+use tidings_core::error::StoreError;
+use tidings_core::events::EventBody;
+use tidings_core::ids::{AppId, SessionId, StreamId, UserId};
+use tidings_core::ports::store::{Revocation, Rotation, SessionStore};
+use tidings_core::sessions::{Error, RefreshTokenHash, Session};
+
+use crate::SqliteStore;
+use crate::rows::unreadable;
+use crate::write::{Change, Draft, Failure, Tx, Unexpected};
+
+/// The columns that [`session_of`] reads.
+const SESSION: &str = "id, app_id, user, device, created_at, last_used_at, expires_at";
+
+/// Old revocations that one new one clears away.
+const REVOCATIONS_PRUNED: i64 = 16;
+
+fn session_of(row: &Row<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        id: SessionId::from_bytes(row.get(0)?),
+        app: AppId(row.get(1)?),
+        user: UserId::from_bytes(row.get(2)?),
+        device: row.get(3)?,
+        created_at: Timestamp(row.get(4)?),
+        last_used_at: Timestamp(row.get(5)?),
+        expires_at: Timestamp(row.get(6)?),
+    })
+}
+
+/// How a revocation names a session: a byte of kind and the id.
+fn subject(session: SessionId) -> [u8; 17] {
+    let mut bytes = [1; 17];
+    bytes[1..].copy_from_slice(session.as_bytes());
+    bytes
+}
+
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn insert_session(&self, session: &Session, refresh: RefreshTokenHash) -> Result<(), StoreError> {
+        let session = session.clone();
+        self.writer.write(move |tx| insert_session(tx, &session, refresh)).await
+    }
+
+    async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, Error> {
+        // A token that was used twice ends its session: a refusal that writes. So the refusal is the value here.
+        let rotated: Result<_, Error> = self.writer.write(move |tx| rotate::rotate(tx, &rotation)).await;
+        rotated?
+    }
+
+    async fn end_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+        tokens_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write(move |tx| {
+                let draft = end(tx, user, session, now, tokens_until)?;
+                Ok(draft.map_or_else(|| Change::nothing(()), |draft| Change::with((), draft, [])))
+            })
+            .await
+    }
+
+    async fn list_revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
+        self.readers
+            .read(move |reader| Ok(list_live_revocations(reader.snapshot(&[])?.rows().conn, now)?))
+            .await
+    }
+}
+
+fn insert_session(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    refresh: RefreshTokenHash,
+) -> Result<Change<()>, Failure<StoreError>> {
+    let mut statement = tx.conn.prepare_cached(
+        "INSERT INTO session (id, app_id, user, device, created_at, last_used_at, expires_at, token_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    statement.execute((
+        session.id.as_bytes(),
+        session.app.0,
+        session.user.as_bytes(),
+        &session.device,
+        session.created_at.0,
+        session.last_used_at.0,
+        session.expires_at.0,
+        refresh.0,
+    ))?;
+    Ok(Change::silent((), "nobody else's devices show a session"))
+}
+
+/// Ends a session that has not ended: its row, its revocation, its event.
+fn end(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    session: SessionId,
+    now: Timestamp,
+    tokens_until: Timestamp,
+) -> Result<Option<Draft>, Unexpected> {
+    let mut statement = tx.conn.prepare_cached(
+        "UPDATE session SET ended_at = ?3 WHERE id = ?1 AND user = ?2 AND ended_at IS NULL",
+    )?;
+    if statement.execute((session.as_bytes(), user.as_bytes(), now.0))? == 0 {
+        return Ok(None);
+    }
+    let mut statement = tx.conn.prepare_cached(
+        "DELETE FROM revocation WHERE subject IN (SELECT subject FROM revocation WHERE until <= ?1 LIMIT ?2)",
+    )?;
+    statement.execute((now.0, REVOCATIONS_PRUNED))?;
+    let mut statement = tx.conn.prepare_cached(
+        "INSERT INTO revocation (subject, issued_before, until) VALUES (?1, ?2, ?3)
+         ON CONFLICT (subject) DO UPDATE SET issued_before = excluded.issued_before, until = excluded.until",
+    )?;
+    statement.execute((subject(session), now.0, tokens_until.0))?;
+    tx.note_ended(session, tokens_until, now);
+    let place = tx.next(StreamId::User(user))?;
+    Ok(Some(Draft { place, actor: user, at: now, body: EventBody::SessionEnded { session, tokens_until } }))
+}
+
+/// Revocations of sessions whose tokens may still be about.
+pub(crate) fn list_live_revocations(conn: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Revocation>> {
+    let mut statement = conn.prepare_cached("SELECT subject, until FROM revocation WHERE until > ?1")?;
+    let mut rows = statement.query([now.0])?;
+    let mut revocations = Vec::new();
+    while let Some(row) = rows.next()? {
+        let subject: [u8; 17] = row.get(0)?;
+        let (kind, id) = subject.split_at(1);
+        if kind == [1] {
+            let id = id.try_into().map_err(|_| unreadable(0, "a session"))?;
+            revocations
+                .push(Revocation { session: SessionId::from_bytes(id), until: Timestamp(row.get(1)?) });
+        }
+    }
+    Ok(revocations)
+}
+
+fn find_by_hash(
+    conn: &Connection,
+    column: &str,
+    hash: RefreshTokenHash,
+) -> rusqlite::Result<Option<rotate::Stored>> {
+    let sql = format!("SELECT {SESSION}, token_hash, rotated_at, ended_at FROM session WHERE {column} = ?1");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let stored = statement.query_row([hash.0], |row| {
+        Ok(rotate::Stored {
+            session: session_of(row)?,
+            token: RefreshTokenHash(row.get(7)?),
+            rotated_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
+            ended: row.get::<_, Option<i64>>(9)?.is_some(),
+        })
+    });
+    stored.optional()
+}

@@ -1,0 +1,93 @@
+//! The hot statements touch what they need and no more.
+
+use rusqlite::Connection;
+
+use crate::accounts::USER;
+use crate::{catch_up, events, messages};
+
+fn plan(sql: &str) -> String {
+    let conn = Connection::open_in_memory().unwrap();
+    conn.execute_batch(include_str!("../../migrations/0001_initial.sql")).unwrap();
+    let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let lines = statement.raw_query_lines();
+    lines.join("; ")
+}
+
+trait Lines {
+    fn raw_query_lines(&mut self) -> Vec<String>;
+}
+
+impl Lines for rusqlite::Statement<'_> {
+    fn raw_query_lines(&mut self) -> Vec<String> {
+        // Parameters stay unbound: a plan does not look at them.
+        let mut rows = self.raw_query();
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            lines.push(row.get(3).unwrap());
+        }
+        lines
+    }
+}
+
+#[track_caller]
+fn assert_plan(sql: &str, expected: &[&str]) {
+    let plan = plan(sql);
+    assert!(!plan.contains("SCAN"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    for part in expected {
+        assert!(plan.contains(part), "{part:?} is not in {plan:?}");
+    }
+}
+
+#[test]
+fn a_duplicate_is_looked_up_by_its_client_id() {
+    assert_plan(&messages::original_sql(), &["message USING INDEX message_client"]);
+}
+
+#[test]
+fn history_is_read_by_the_primary_key() {
+    assert_plan(
+        &messages::run_sql(),
+        &["SEARCH message USING PRIMARY KEY (conversation=? AND seq>? AND seq<?)"],
+    );
+    assert_plan(
+        catch_up::SENT_SQL,
+        &["SEARCH message USING PRIMARY KEY (conversation=? AND seq>? AND seq<?)"],
+    );
+}
+
+#[test]
+fn events_of_a_stream_are_read_by_their_index() {
+    assert_plan(
+        events::OTHERS_SQL,
+        &["SEARCH event USING INDEX event_stream (stream=? AND pos>? AND pos<?)"],
+    );
+    assert_plan(
+        catch_up::OTHERS_SQL,
+        &["SEARCH event USING INDEX event_stream (stream=? AND pos>? AND pos<?)"],
+    );
+}
+
+#[test]
+fn rosters_are_read_from_the_index_alone() {
+    assert_plan(
+        events::ROSTER_SQL,
+        &["SEARCH membership USING COVERING INDEX membership_joined (conversation=?)"],
+    );
+}
+
+#[test]
+fn a_users_conversations_are_found_by_the_user() {
+    let changed = plan(&catch_up::intervals_sql());
+    assert!(!changed.contains("SCAN"), "{changed}");
+    assert!(changed.contains("SEARCH m USING INDEX membership_user (user=?)"), "{changed}");
+    assert!(changed.contains("SEARCH h USING PRIMARY KEY (stream=?)"), "{changed}");
+}
+
+#[test]
+fn a_username_is_found_by_its_index() {
+    let sql = format!("SELECT {USER} FROM users WHERE app_id = ?1 AND username = ?2");
+    assert_plan(&sql, &["users USING INDEX users_username (app_id=? AND username=?)"]);
+    let sql = format!("SELECT {USER} FROM users WHERE app_id = ?1 AND email = ?2");
+    assert_plan(&sql, &["users USING INDEX users_email (app_id=? AND email=?)"]);
+}

@@ -1,0 +1,146 @@
+//! Catch-up and gap reads over joins, removals and comings back.
+
+use tidings_core::events::{Event, EventBody};
+use tidings_core::ids::{LogId, Pos, Seq, StreamId};
+use tidings_core::ports::store::{CatchUp, EventStore, ReadStreamError, SkippedStream};
+
+use super::desk::Desk;
+
+fn places(events: &[Event]) -> Vec<(u64, u64)> {
+    events.iter().map(|event| (event.pos.0, event.span)).collect()
+}
+
+#[tokio::test]
+async fn a_gap_read_spans_over_what_was_missed_between_two_intervals() {
+    let desk = Desk::new();
+    let [alice, bob, eve] = desk.people(["alice", "bob", "eve"]).await;
+    let chat = desk.group(&alice, &[&bob]).await; // 1
+    desk.send(&alice, chat, "seen").await; // 2
+    desk.remove(&alice, chat, &bob).await; // 3
+    desk.send(&alice, chat, "missed").await; // 4
+    desk.send(&alice, chat, "missed").await; // 5
+    desk.add(&alice, chat, &bob).await; // 6
+    desk.send(&alice, chat, "seen again").await; // 7
+    let stream = StreamId::Conversation(chat);
+    let page = desk.store.list_stream(bob.user, stream, Pos(0), 100).await.unwrap();
+    assert_eq!(places(&page.events), [(1, 1), (2, 1), (3, 1), (6, 3), (7, 1)]);
+    let page = desk.store.list_stream(bob.user, stream, Pos(4), 1).await.unwrap();
+    assert_eq!((places(&page.events), page.has_more), (vec![(6, 2)], true));
+    let all = desk.store.list_stream(alice.user, stream, Pos(0), 100).await.unwrap();
+    assert_eq!(places(&all.events), (1..=7).map(|pos| (pos, 1)).collect::<Vec<_>>());
+    let stranger = desk.store.list_stream(eve.user, stream, Pos(0), 100).await;
+    assert_eq!(stranger, Err(ReadStreamError::NotFound));
+    let other = desk.store.list_stream(eve.user, StreamId::User(bob.user), Pos(0), 100).await;
+    assert_eq!(other, Err(ReadStreamError::NotFound));
+    let own = desk.store.list_stream(eve.user, StreamId::User(eve.user), Pos(0), 100).await.unwrap();
+    assert_eq!(places(&own.events), [(1, 1)]);
+    let range = desk.store.list_stream_range(stream, Pos(2), Pos(5)).await.unwrap();
+    assert_eq!(range.iter().map(|event| event.pos.0).collect::<Vec<_>>(), [3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_catch_up_replays_ones_own_intervals_in_log_order() {
+    let desk = Desk::new();
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let chat = desk.group(&alice, &[&bob]).await;
+    let other = desk.group(&bob, &[&alice]).await;
+    let from = desk.store.log_bounds().await.unwrap().0;
+    desk.send(&alice, chat, "2").await;
+    desk.send(&alice, other, "2").await;
+    desk.remove(&alice, chat, &bob).await; // 3
+    desk.send(&alice, chat, "4").await;
+    desk.add(&alice, chat, &bob).await; // 5
+    desk.send(&alice, chat, "6").await;
+    let page = desk.store.catch_up(Desk::since(&bob, from)).await.unwrap().unwrap();
+    assert_eq!(places(&page.events), [(2, 1), (2, 1), (3, 1), (5, 2), (6, 1)]);
+    assert!(page.events.is_sorted_by_key(|event| event.log_id));
+    assert!(!page.has_more && page.skipped.is_empty());
+    assert_eq!((page.through, page.done_through), (LogId(from.0 + 6), LogId(from.0 + 6)));
+    let nothing = desk.store.catch_up(Desk::since(&bob, page.through)).await.unwrap().unwrap();
+    assert!(nothing.events.is_empty());
+}
+
+#[tokio::test]
+async fn pages_of_one_catch_up_end_where_the_first_said() {
+    let desk = Desk::new();
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let chats = [desk.group(&alice, &[&bob]).await, desk.group(&alice, &[&bob]).await];
+    let from = desk.store.log_bounds().await.unwrap().0;
+    for n in 0..10 {
+        desk.send(&alice, chats[n % 2], "before").await;
+    }
+    let mut ask = CatchUp { page_max: 3, ..Desk::since(&bob, from) };
+    let mut seen = Vec::new();
+    loop {
+        let page = desk.store.catch_up(ask).await.unwrap().unwrap();
+        seen.extend(page.events.iter().map(|event| event.log_id.0));
+        // Meanwhile life goes on; also in a conversation that had not changed.
+        desk.send(&alice, chats[0], "meanwhile").await;
+        desk.group(&alice, &[&bob]).await;
+        assert_eq!(page.through, LogId(from.0 + 10));
+        if !page.has_more {
+            assert_eq!(page.done_through, page.through);
+            break;
+        }
+        (ask.through, ask.done_through) = (Some(page.through), page.done_through);
+    }
+    assert_eq!(seen, (from.0 + 1..=from.0 + 10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_long_stream_is_skipped_in_every_page_and_too_many_start_over() {
+    let desk = Desk::new();
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let long = desk.group(&alice, &[&bob]).await;
+    let short = desk.group(&alice, &[&bob]).await;
+    let from = desk.store.log_bounds().await.unwrap().0;
+    for _ in 0..5 {
+        desk.send(&alice, long, "much").await;
+    }
+    desk.send(&alice, short, "one").await;
+    desk.send(&alice, short, "two").await;
+    let ask = CatchUp { page_max: 1, stream_events_max: 4, ..Desk::since(&bob, from) };
+    let skipped = [SkippedStream { stream: StreamId::Conversation(long), pos: Pos(6), last_seq: Seq(5) }];
+    let first = desk.store.catch_up(ask).await.unwrap().unwrap();
+    assert_eq!((&first.skipped[..], first.has_more), (&skipped[..], true));
+    desk.send(&alice, long, "meanwhile").await;
+    let next = CatchUp { through: Some(first.through), done_through: first.done_through, ..ask };
+    let second = desk.store.catch_up(next).await.unwrap().unwrap();
+    assert_eq!((&second.skipped[..], second.has_more), (&skipped[..], false));
+    assert!(matches!(&second.events[0].body, EventBody::MessageSent(message) if message.content == "two"));
+    let exactly = CatchUp { stream_events_max: 6, streams_max: 2, ..ask };
+    assert!(desk.store.catch_up(exactly).await.unwrap().unwrap().skipped.is_empty());
+    assert_eq!(desk.store.catch_up(CatchUp { streams_max: 1, ..ask }).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn rosters_hold_who_was_in_after_a_place_in_the_log() {
+    let desk = Desk::new();
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let chat = desk.group(&alice, &[&bob]).await;
+    desk.remove(&alice, chat, &bob).await;
+    let ended = desk.store.log_bounds().await.unwrap().0;
+    let rosters = desk.store.load_rosters(&[chat, chat], ended.previous()).await.unwrap();
+    assert_eq!(rosters[0].len(), 2);
+    assert_eq!(rosters[1].iter().find(|one| one.user == bob.user).unwrap().to_pos, Some(Pos(2)));
+    assert_eq!(desk.store.load_rosters(&[chat], ended).await.unwrap()[0].len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_read_is_what_was_published() {
+    let desk = Desk::new();
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let chat = desk.group(&alice, &[&bob]).await;
+    desk.remove(&alice, chat, &bob).await;
+    desk.add(&alice, chat, &bob).await;
+    desk.send(&bob, chat, "hi").await;
+    let log = desk.store.list_log(LogId(0), 100).await.unwrap();
+    let published: Vec<Event> = desk.log.events().iter().map(|event| (**event).clone()).collect();
+    assert_eq!(log.len(), published.len());
+    for (read, published) in log.iter().zip(&published) {
+        assert_eq!((read.log_id, read.stream, read.pos), (published.log_id, published.stream, published.pos));
+        assert_eq!((read.at, read.actor), (published.at, published.actor));
+    }
+    assert_eq!(log[3], published[3], "the removal");
+    assert_eq!(log[5], published[5], "the message");
+}

@@ -1,0 +1,100 @@
+//! The one writer: a worker of its own with a bounded queue before it.
+//!
+//! While one commit is being made durable the next batch gathers; no timers. Between batches the worker flushes heads
+//! and, when the write-ahead log has grown, stands still for a checkpoint.
+
+mod checkpoint;
+mod trouble;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use parking_lot::{Mutex, RwLock};
+use rusqlite::Connection;
+use tidings_core::error::StoreError;
+use tidings_core::ports::event_log::EventLog;
+
+use crate::state::Memory;
+use crate::stats::{Counters, count};
+use crate::write::{Change, Failure, Request, Tx, Waiting};
+
+use self::worker::Worker;
+
+/// Requests that wait for the writer; the next is refused as overloaded.
+pub const WRITER_QUEUE_MAX: usize = 8_192;
+
+/// What is told of a failure after which nothing may be acknowledged.
+pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Takes requests to the worker.
+pub(crate) struct Writer {
+    queue: RwLock<Option<SyncSender<Box<dyn Request>>>>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+    poisoned: Arc<AtomicBool>,
+    counters: Arc<Counters>,
+}
+
+/// What the worker works with.
+pub(crate) struct Parts {
+    pub conn: Connection,
+    pub memory: Memory,
+    pub log: Arc<dyn EventLog>,
+    pub counters: Arc<Counters>,
+    pub on_fatal: OnFatal,
+}
+
+impl Writer {
+    pub(crate) fn spawn(parts: Parts) -> std::io::Result<Self> {
+        let (queue, requests) = sync_channel(WRITER_QUEUE_MAX);
+        let poisoned = Arc::new(AtomicBool::new(false));
+        let counters = Arc::clone(&parts.counters);
+        let worker = Worker::new(parts, requests, Arc::clone(&poisoned));
+        let worker = thread::Builder::new().name("writer".to_owned()).spawn(move || worker.run())?;
+        Ok(Self { queue: RwLock::new(Some(queue)), worker: Mutex::new(Some(worker)), poisoned, counters })
+    }
+
+    /// Runs a body in the next batch and waits for its commit. The place in the queue is taken when this is called,
+    /// not when it is first polled.
+    pub(crate) fn write<B, T, E>(&self, body: B) -> impl Future<Output = Result<T, E>> + Send + use<B, T, E>
+    where
+        B: FnMut(&mut Tx<'_>) -> Result<Change<T>, Failure<E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (request, answer) = Waiting::new(body);
+        let queued = self.enqueue(Box::new(request));
+        async move {
+            queued?;
+            // A writer that died in the middle has not said what became of it.
+            answer.await.unwrap_or_else(|_| Err(StoreError::OutcomeUnknown.into()))
+        }
+    }
+
+    fn enqueue(&self, request: Box<dyn Request>) -> Result<(), StoreError> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(StoreError::Failed);
+        }
+        let queue = self.queue.read();
+        match queue.as_ref().ok_or(StoreError::Failed)?.try_send(request) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => {
+                count(&self.counters.overloads);
+                Err(StoreError::Overloaded)
+            }
+            Err(TrySendError::Disconnected(_)) => Err(StoreError::Failed),
+        }
+    }
+
+    /// Takes no more requests, lets the worker finish those it has, flush and checkpoint, and waits for it.
+    pub(crate) fn close(&self) {
+        self.queue.write().take();
+        let Some(worker) = self.worker.lock().take() else { return };
+        // The worker itself may be the one who closes, from within `on_fatal`: it cannot wait for itself.
+        if worker.thread().id() != thread::current().id() && worker.join().is_err() {
+            tracing::error!("the writer ended in a panic");
+        }
+    }
+}

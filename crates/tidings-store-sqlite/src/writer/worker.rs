@@ -1,0 +1,281 @@
+//! The worker: takes what is there, writes it in one transaction, hands it over, answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use tidings_core::error::StoreError;
+use tidings_core::events::{Event, EventBody};
+use tidings_core::ids::LogId;
+use tidings_core::ports::event_log::EventLog;
+
+use super::checkpoint::{self, WalSize};
+use super::trouble::{Trouble, begin, commit, roll_back};
+use super::{OnFatal, Parts};
+use crate::heads::flush::Round;
+use crate::state::Memory;
+use crate::stats::{Counters, add, count};
+use crate::write::{Draft, Request, Tx};
+
+/// Requests in one transaction.
+const BATCH_MAX: usize = 512;
+/// Heads are in their rows after this long.
+const FLUSH_EVERY: Duration = Duration::from_millis(900);
+/// With more dirty heads than this they are flushed at once.
+const DIRTY_HEADS_MAX: usize = 20_000;
+
+pub(super) struct Worker {
+    conn: Connection,
+    memory: Memory,
+    log: Arc<dyn EventLog>,
+    counters: Arc<Counters>,
+    on_fatal: OnFatal,
+    requests: Receiver<Box<dyn Request>>,
+    poisoned: Arc<AtomicBool>,
+    wal: Option<WalSize>,
+    /// Up to here every event is in the head rows.
+    flushed: LogId,
+    flush_due: Option<Instant>,
+    round: Option<Round>,
+}
+
+enum Next {
+    Batch(Vec<Box<dyn Request>>),
+    Idle,
+    Closed,
+}
+
+impl Worker {
+    pub(super) fn new(parts: Parts, requests: Receiver<Box<dyn Request>>, poisoned: Arc<AtomicBool>) -> Self {
+        let Parts { conn, memory, log, counters, on_fatal } = parts;
+        let flushed = memory.log;
+        Self {
+            conn,
+            memory,
+            log,
+            counters,
+            on_fatal,
+            requests,
+            poisoned,
+            wal: None,
+            flushed,
+            flush_due: None,
+            round: None,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let _fatal_if_panicking =
+            Guard { on_fatal: Arc::clone(&self.on_fatal), poisoned: Arc::clone(&self.poisoned) };
+        match WalSize::watch(&mut self.conn, Arc::clone(&self.counters)) {
+            Ok(wal) => self.wal = Some(wal),
+            Err(error) => self.poison(&format!("the write-ahead log cannot be watched: {error}")),
+        }
+        loop {
+            match self.next() {
+                Next::Batch(batch) if self.is_poisoned() => self.answer(batch, Err(StoreError::Failed)),
+                Next::Batch(batch) => self.write(batch),
+                Next::Idle => {}
+                Next::Closed => break,
+            }
+            self.keep_house();
+        }
+        self.finish();
+    }
+
+    fn next(&mut self) -> Next {
+        let first = if self.round.is_some() {
+            self.requests.recv_timeout(Duration::ZERO)
+        } else if let Some(due) = self.flush_due {
+            self.requests.recv_timeout(due.saturating_duration_since(Instant::now()))
+        } else {
+            self.requests.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
+        match first {
+            Ok(first) => {
+                let mut batch = vec![first];
+                batch.extend(self.requests.try_iter().take(BATCH_MAX - 1));
+                Next::Batch(batch)
+            }
+            Err(RecvTimeoutError::Timeout) => Next::Idle,
+            Err(RecvTimeoutError::Disconnected) => Next::Closed,
+        }
+    }
+
+    /// Writes a batch, or each of it by itself where together they met something unexpected.
+    fn write(&mut self, mut batch: Vec<Box<dyn Request>>) {
+        count(&self.counters.batches);
+        add(&self.counters.batch_requests, batch.len());
+        self.counters.batch_requests_max.fetch_max(batch.len() as u64, Ordering::Relaxed);
+        match self.attempt(&mut batch) {
+            Ok(events) => {
+                if !events.is_empty() {
+                    self.log.publish(events);
+                }
+                self.answer(batch, Ok(()));
+            }
+            Err(Trouble::Full) => {
+                count(&self.counters.disk_fulls);
+                tracing::error!(batch.requests = batch.len(), "the disk is full: requests are refused");
+                self.answer(batch, Err(StoreError::Full));
+            }
+            Err(Trouble::Unexpected(error)) if batch.len() == 1 => {
+                tracing::error!(%error, "a request failed in the store");
+                self.answer(batch, Err(StoreError::Failed));
+            }
+            Err(Trouble::Unexpected(_)) => self.write_one_by_one(batch),
+            Err(Trouble::Fatal(error)) => {
+                self.poisoned.store(true, Ordering::Release);
+                self.answer(batch, Err(StoreError::OutcomeUnknown));
+                self.poison(&error);
+            }
+        }
+    }
+
+    fn write_one_by_one(&mut self, batch: Vec<Box<dyn Request>>) {
+        count(&self.counters.reruns);
+        for request in batch {
+            if self.is_poisoned() {
+                self.answer(vec![request], Err(StoreError::Failed));
+            } else {
+                self.write(vec![request]);
+            }
+        }
+    }
+
+    /// One transaction. What it gives is durable, and what the memory holds is true.
+    fn attempt(&mut self, batch: &mut [Box<dyn Request>]) -> Result<Vec<Arc<Event>>, Trouble> {
+        begin(&self.conn)?;
+        let mut staged = self.memory.stage();
+        let mut drafts: Vec<Draft> = Vec::new();
+        for request in batch {
+            let mut tx = Tx::new(&self.conn, &mut self.memory, &mut staged);
+            match request.run(&mut tx) {
+                Ok(new) => drafts.extend(new),
+                Err(error) => return Err(roll_back(&self.conn, Trouble::before_commit(error))),
+            }
+        }
+        commit(&self.conn).map_err(|trouble| roll_back(&self.conn, trouble))?;
+        self.memory.apply(staged);
+        self.count_committed(&drafts);
+        if !drafts.is_empty() && self.flush_due.is_none() {
+            self.flush_due = Some(Instant::now() + FLUSH_EVERY);
+        }
+        Ok(drafts.into_iter().map(|draft| Arc::new(draft.into_event())).collect())
+    }
+
+    fn count_committed(&self, drafts: &[Draft]) {
+        if drafts.is_empty() {
+            return;
+        }
+        let sent = drafts.iter().filter(|draft| matches!(draft.body, EventBody::MessageSent(_))).count();
+        count(&self.counters.commits);
+        add(&self.counters.events, drafts.len());
+        add(&self.counters.messages, sent);
+    }
+
+    fn answer(&self, batch: Vec<Box<dyn Request>>, outcome: Result<(), StoreError>) {
+        for request in batch {
+            request.answer(outcome, &self.counters);
+        }
+    }
+
+    /// What is done between two batches.
+    fn keep_house(&mut self) {
+        if self.is_poisoned() {
+            (self.round, self.flush_due) = (None, None);
+            return;
+        }
+        let due = self.flush_due.is_some_and(|due| due <= Instant::now());
+        if self.round.is_none() && (due || self.memory.overlay.len() > DIRTY_HEADS_MAX) {
+            self.round = Some(Round::begin(&self.memory.overlay));
+        }
+        let mut kept = self.flush_piece();
+        if let Some(wal) = self.wal.as_mut().filter(|wal| kept.is_ok() && wal.is_due()) {
+            kept = wal.checkpoint(&self.conn, &self.counters);
+        }
+        match kept {
+            Ok(()) => {}
+            Err(Trouble::Fatal(error)) => self.poison(&error),
+            Err(trouble) => {
+                tracing::warn!(
+                    ?trouble,
+                    "heads could not be written; they stay in memory until the next try"
+                );
+                self.round = None;
+                self.flush_due = Some(Instant::now() + FLUSH_EVERY);
+            }
+        }
+    }
+
+    /// One piece of the round that is under way, in a transaction of its own.
+    fn flush_piece(&mut self) -> Result<(), Trouble> {
+        let Some(round) = &mut self.round else { return Ok(()) };
+        let overlay = &self.memory.overlay;
+        begin(&self.conn)?;
+        let piece = round
+            .write(&self.conn, overlay)
+            .map_err(|error| roll_back(&self.conn, Trouble::before_commit(error.into())))?;
+        commit(&self.conn).map_err(|trouble| roll_back(&self.conn, trouble))?;
+        overlay.forget(&piece.streams);
+        round.advance(&piece);
+        count(&self.counters.head_flushes);
+        if piece.done {
+            self.flushed = round.log();
+            self.round = None;
+            let later = self.memory.log > self.flushed;
+            self.flush_due = later.then(|| Instant::now() + FLUSH_EVERY);
+        }
+        Ok(())
+    }
+
+    /// The last flush and the last checkpoint. Without them the next start does the same work.
+    fn finish(&mut self) {
+        while !self.is_poisoned() && self.memory.log > self.flushed {
+            if self.round.is_none() {
+                self.round = Some(Round::begin(&self.memory.overlay));
+            }
+            if let Err(trouble) = self.flush_piece() {
+                tracing::warn!(
+                    ?trouble,
+                    "heads could not be written at the end; the next start counts them again"
+                );
+                break;
+            }
+        }
+        if self.is_poisoned() {
+            // Closing must not touch the database any more.
+            self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok();
+        } else if let Err(error) = checkpoint::truncate(&self.conn) {
+            tracing::warn!(%error, "the last checkpoint failed; the next start does it");
+        }
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    fn poison(&self, error: &str) {
+        self.poisoned.store(true, Ordering::Release);
+        tracing::error!(error, "the store cannot go on: nothing may be acknowledged any more");
+        (self.on_fatal)(error);
+    }
+}
+
+/// A worker that panics leaves requests without an answer: that is as fatal as a failed sync.
+struct Guard {
+    on_fatal: OnFatal,
+    poisoned: Arc<AtomicBool>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.poisoned.store(true, Ordering::Release);
+            (self.on_fatal)("the writer panicked");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What every store promises, as tests: one call of [`store_contract!`](crate::store_contract) holds a store to the
+//! guarantees of [`tidings_core::ports::store`], one named test per promise.
+//!
+//! - A file per subject; in it a law is a `pub async fn` that takes a [`Desk`] and reads as a story.
+//! - [`Desk`] is the store under test with people at it: short verbs for what a story needs, and what was published.
+//! - [`law`] is the one law over all nouns, with random intentions: events applied to the state before give the state
+//!   after.
+//!
+//! To add a law: the function, and its line in `store_contract!`; a test of this crate compares the two. To add a
+//! store: a [`DataSet`], and one call.
+
+pub mod accounts;
+pub mod catch_up;
+pub mod conversations;
+mod desk;
+pub mod history;
+pub mod law;
+pub mod lists;
+pub mod log;
+pub mod messages;
+pub mod participants;
+pub mod reopen;
+pub mod sessions;
+pub mod streams;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tidings_core::ports::event_log::EventLog;
+use tidings_core::ports::store::Store;
+
+pub use desk::{Desk, Person, Recorder};
+
+/// Where one store's truth is: empty at first, and still there when the store has been closed.
+#[async_trait]
+pub trait DataSet: Send + Sync + 'static {
+    /// Opens the store on it. Only called while no other one is open on it: the one before has been dropped.
+    async fn open(&self, log: Arc<dyn EventLog>) -> Arc<dyn Store>;
+}
+
+/// Holds a store to its contract: one test per law, each on a data set of its own.
+///
+/// `$data_set` is an expression that makes an empty [`DataSet`](crate::contract::DataSet). The calling crate needs
+/// `tokio`.
+#[macro_export]
+macro_rules! store_contract {
+    ($data_set:expr) => {
+        $crate::store_contract! { @laws $data_set;
+            accounts {
+                a_new_user_is_found_by_id_username_and_email
+                a_username_is_given_once
+                an_email_address_is_given_once
+                of_two_that_want_one_name_at_once_one_gets_it
+                another_app_has_its_own_users
+                a_new_user_is_the_first_event_of_their_own_stream
+            }
+            sessions {
+                a_refresh_token_becomes_the_next_one
+                within_the_grace_a_used_token_gives_the_same_next_one
+                a_used_token_with_another_next_one_ends_the_session
+                a_token_used_again_after_the_grace_ends_the_session
+                an_unknown_or_expired_token_is_refused
+                of_many_that_rotate_one_token_at_once_all_get_the_same
+                ending_a_session_twice_is_once
+                nobody_ends_another_ones_session
+                a_revocation_matters_until_its_tokens_expire
+                an_ended_session_changes_nothing_any_more
+            }
+            conversations {
+                a_direct_conversation_is_found_again_by_both
+                twenty_at_once_make_one
+                notes_are_for_oneself_alone
+                a_group_has_an_owner_and_folds_repetitions
+                unknown_users_are_named_by_pointer
+                a_key_finds_what_it_made
+                a_key_is_for_one_request_of_one_user
+                a_key_is_kept_for_a_day
+                a_stranger_sees_nothing
+                a_big_group_shows_its_first_people
+            }
+            participants {
+                a_newcomer_joins_with_an_event_and_reads_from_there
+                who_is_in_already_stays_as_they_are
+                one_who_comes_back_has_a_new_interval
+                who_may_add
+                nobody_is_added_when_one_is_unknown
+                a_group_has_a_limit
+                an_addition_is_done_once_under_its_key
+                who_may_remove_whom
+                removing_twice_is_once
+                the_last_owner_stays
+                direct_and_self_conversations_keep_their_people
+                the_list_is_walked_page_by_page
+                one_who_left_sees_who_was_in
+            }
+            messages {
+                positions_are_dense_however_many_send_at_once
+                sends_of_one_caller_keep_their_order
+                a_retry_gets_the_original
+                many_retries_at_once_make_one_message
+                a_retry_gets_the_original_also_after_its_sender_left
+                a_client_id_is_for_one_body
+                a_client_id_is_the_senders_own_in_each_conversation
+                sending_moves_the_senders_marks_alone
+                unread_counts_from_joining_and_ends_with_leaving
+                who_may_send
+                a_removal_and_a_send_at_once_agree
+                a_message_is_found_by_those_who_may_read_it
+                what_was_sent_is_what_is_read
+            }
+            history {
+                the_latest_page_and_back_to_the_beginning
+                forward_from_any_place_to_the_end
+                around_a_message
+                every_page_says_exactly_whether_there_is_more
+                a_newcomer_reads_from_joining_on
+                one_who_left_reads_up_to_leaving
+                one_who_came_back_reads_the_union
+                a_stranger_reads_nothing
+            }
+            lists {
+                the_latest_message_comes_first
+                a_walk_sees_each_conversation_once
+                only_those_one_is_in_and_of_the_kind_asked_for
+                every_view_in_the_list_is_the_view_alone
+            }
+            log {
+                the_log_is_dense_and_holds_what_was_published
+                a_refusal_leaves_no_trace
+                a_range_of_a_stream_is_exact
+                rosters_hold_every_interval_that_had_not_ended
+            }
+            streams {
+                a_member_reads_the_stream_page_by_page
+                spans_reach_over_what_is_not_theirs
+                one_who_left_reads_up_to_leaving
+                own_streams_are_for_oneself
+            }
+            catch_up {
+                nothing_happened
+                pages_continue_exactly
+                a_fixed_end_is_kept_while_others_write
+                only_what_is_after_the_token
+                a_newcomer_gets_nothing_from_before
+                one_who_left_gets_their_leaving_last
+                one_who_came_back_gets_both_intervals
+                a_long_stream_is_skipped
+                too_many_streams_start_over
+                the_own_stream_is_part_of_it
+            }
+            reopen {
+                everything_is_as_it_was
+                numbers_go_on
+                retries_find_the_original
+                an_ended_session_stays_ended
+            }
+            law {
+                events_give_the_state_of_quiet_groups
+                events_give_the_state_of_busy_groups
+            }
+        }
+    };
+    (@laws $data_set:expr; $($subject:ident { $($law:ident)* })*) => {
+        $(
+            mod $subject {
+                use super::*;
+
+                $crate::store_contract! { @tests $data_set; $subject; $($law)* }
+            }
+        )*
+    };
+    (@tests $data_set:expr; law; $($law:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $law() {
+                $crate::contract::law::$law(|| $data_set).await
+            }
+        )*
+    };
+    (@tests $data_set:expr; $subject:ident; $($law:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $law() {
+                let desk = $crate::contract::Desk::open($data_set).await;
+                $crate::contract::$subject::$law(desk).await
+            }
+        )*
+    };
+}

@@ -1,0 +1,123 @@
+//! The law: applying an intention's events to the state before gives the state after, over all nouns.
+//!
+//! The state before is a [`State`] that has grown by [`apply`] alone; the state after is read back through the ports
+//! ([`views`]). So a forgotten event, a wrong mark in one and a number that is not dense all show, at the intention
+//! that did it. Sessions, keys and idempotency rows are excepted.
+//!
+//! A failure prints its seed and the intentions that led to it. A new event finds its effect missing in [`apply`]
+//! (it does not compile); a new intention is one more line in `intentions.rs`.
+
+mod apply;
+mod intentions;
+pub mod views;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::thread;
+
+use tidings_core::ids::StreamId;
+
+pub use apply::{State, apply};
+use intentions::{Cast, Mix, Outcome};
+
+use super::{DataSet, Desk};
+
+/// Intentions in one sequence.
+const INTENTIONS: usize = 40;
+
+/// More coming and going than talking.
+pub async fn events_give_the_state_of_quiet_groups<D: DataSet>(data_set: impl Fn() -> D) {
+    hold(data_set, 0..120, Mix { send: 25 }).await;
+}
+
+/// Mostly talking.
+pub async fn events_give_the_state_of_busy_groups<D: DataSet>(data_set: impl Fn() -> D) {
+    hold(data_set, 1_000..1_120, Mix { send: 65 }).await;
+}
+
+async fn hold<D: DataSet>(data_set: impl Fn() -> D, seeds: Range<u64>, mix: Mix) {
+    let mut seen: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for seed in seeds {
+        let mut story = Story { seed, intentions: Vec::new() };
+        Box::pin(tell(data_set(), mix, &mut story, &mut seen)).await;
+    }
+    assert_told_enough(&seen);
+}
+
+/// What has happened so far; printed when it ends badly.
+struct Story {
+    seed: u64,
+    intentions: Vec<String>,
+}
+
+impl Drop for Story {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the law is broken with seed {}, by the last of these:", self.seed);
+            for (n, intention) in self.intentions.iter().enumerate() {
+                eprintln!("{n:3}. {intention}");
+            }
+        }
+    }
+}
+
+async fn tell(
+    data_set: impl DataSet,
+    mix: Mix,
+    story: &mut Story,
+    seen: &mut BTreeMap<(&'static str, &'static str), usize>,
+) {
+    let mut desk = Desk::open_seeded(Box::new(data_set), story.seed).await;
+    let mut cast = Cast::arrive(&desk, story.seed, mix).await;
+    let mut state = State::default();
+    desk.log.all().iter().for_each(|event| apply(&mut state, event));
+    for step in 0..INTENTIONS {
+        let intention = cast.choose(&desk);
+        story.intentions.push(format!("{intention:?}"));
+        let (outcome, events) = desk.publishes(cast.perform(&desk, &intention)).await;
+        *seen.entry((intention.name(), outcome.name())).or_default() += 1;
+        if !matches!(outcome, Outcome::Done) {
+            assert_eq!(events, [], "{outcome:?}, and yet it published");
+        }
+        let recorded = desk.store.list_log(state.log, events.len() + 1).await.unwrap();
+        assert_eq!(recorded, events, "the log holds what was published");
+        events.iter().for_each(|event| apply(&mut state, event));
+        let mut touched: Vec<_> = events.iter().map(|event| event.stream).collect();
+        touched.extend(intention.conversation().map(StreamId::Conversation));
+        views::assert_streams_match(&desk, &state, &touched).await;
+        if cast.wants_restart(step) {
+            desk = desk.reopen().await;
+            story.intentions.push("(closed and opened again)".to_owned());
+            views::assert_everything_matches(&desk, &state).await;
+        }
+    }
+    views::assert_everything_matches(&desk, &state).await;
+}
+
+/// A law that is held against nothing holds always.
+fn assert_told_enough(seen: &BTreeMap<(&str, &str), usize>) {
+    eprintln!("{seen:?}");
+    for told in [
+        ("send", "done"),
+        ("send", "refused"),
+        ("retry", "again"),
+        ("retry with another body", "refused"),
+        ("add", "done"),
+        ("add", "refused"),
+        ("remove", "done"),
+        ("remove", "refused"),
+        ("leave", "done"),
+        ("leave", "refused"),
+        ("direct", "done"),
+        ("direct", "again"),
+        ("group", "done"),
+        ("group", "refused"),
+        ("group retry", "again"),
+        ("notes", "done"),
+        ("register", "done"),
+        ("register", "refused"),
+        ("log out", "done"),
+    ] {
+        assert!(seen.contains_key(&told), "no sequence has told of {told:?}: {seen:?}");
+    }
+}

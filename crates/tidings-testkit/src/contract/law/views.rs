@@ -1,0 +1,157 @@
+//! What the ports must answer in a given state.
+
+use std::cmp::Reverse;
+
+use tidings_core::conversations::{
+    ConversationKind, ConversationView, Head, Marks, Membership, MembershipState, PARTICIPANTS_SHOWN, Participant,
+    unread,
+};
+use tidings_core::ids::{ConversationId, LogId, Pos, StreamId, UserId};
+use tidings_core::messages::{HistoryAnchor, Message};
+use tidings_core::ports::store::Interval;
+
+use super::State;
+use crate::contract::Desk;
+use crate::contract::desk::ALL;
+
+impl State {
+    fn head(&self, chat: ConversationId) -> Head {
+        self.heads[&StreamId::Conversation(chat)]
+    }
+
+    /// The conversation as the viewer sees it; none to strangers.
+    fn view(&self, viewer: UserId, chat: ConversationId) -> Option<ConversationView> {
+        let me = self.intervals(chat, viewer).next_back()?.clone();
+        let (head, conversation) = (self.head(chat), self.conversations[&chat].clone());
+        let mut participants = self.participants(&me);
+        let participant_count = participants.len();
+        if conversation.kind == ConversationKind::Group {
+            participants.truncate(PARTICIPANTS_SHOWN);
+        }
+        Some(ConversationView {
+            conversation,
+            participant_count,
+            participants,
+            pos: me.to_pos.unwrap_or(head.last_pos),
+            last_seq: me.to_seq.unwrap_or(head.last_seq),
+            last_message: self.history(viewer, chat).pop(),
+            unread: unread(&head, &me),
+            me,
+            last_sent_log: head.last_sent_log,
+        })
+    }
+
+    /// Who was in after the last event that `me` may see.
+    fn participants(&self, me: &Membership) -> Vec<Participant> {
+        let at = me.to_pos.unwrap_or(Pos(u64::MAX));
+        let mut present: Vec<Participant> = self
+            .memberships
+            .values()
+            .filter(|other| other.conversation == me.conversation && other.from_pos <= at)
+            .filter(|other| other.to_pos.is_none_or(|to| to > at))
+            .map(|other| Participant {
+                user: self.users[&other.user].clone(),
+                membership: Membership {
+                    to_pos: None,
+                    to_seq: None,
+                    to_log: None,
+                    state: MembershipState::Active,
+                    ..other.clone()
+                },
+            })
+            .collect();
+        present.sort_by_key(|other| (other.membership.from_pos, other.user.id));
+        forget_later_marks(me, &mut present);
+        present
+    }
+
+    /// What the viewer may read, oldest first.
+    fn history(&self, viewer: UserId, chat: ConversationId) -> Vec<Message> {
+        let may_read = |message: &&Message| {
+            self.intervals(chat, viewer).any(|one| {
+                one.history_from_seq <= message.id.seq && one.to_seq.is_none_or(|to| message.id.seq <= to)
+            })
+        };
+        self.messages.values().filter(|message| message.id.conversation == chat).filter(may_read).cloned().collect()
+    }
+
+    /// The conversations that the viewer is in, latest message first.
+    fn list(&self, viewer: UserId) -> Vec<ConversationView> {
+        let views = self.conversations.keys().filter_map(|chat| self.view(viewer, *chat));
+        let mut list: Vec<_> = views.filter(|view| view.me.to_pos.is_none()).collect();
+        list.sort_by_key(|view| (Reverse(view.last_sent_log), view.conversation.id));
+        list
+    }
+
+    fn roster(&self, chat: ConversationId) -> Vec<Interval> {
+        let here = self.memberships.values().filter(|one| one.conversation == chat);
+        let mut roster: Vec<_> =
+            here.map(|one| Interval { user: one.user, from_pos: one.from_pos, to_pos: one.to_pos }).collect();
+        roster.sort_by_key(|one| (one.from_pos, one.user));
+        roster
+    }
+}
+
+/// To one who left a store shows the others' marks as of some moment that it is free to choose, though none of later
+/// messages: they are not compared.
+fn forget_later_marks(me: &Membership, participants: &mut [Participant]) {
+    let Some(last) = me.to_seq else { return };
+    for participant in participants {
+        participant.membership.marks = Marks { read_ord: 0, read_all: 0, ..participant.membership.marks };
+        let marks = &mut participant.membership.marks;
+        marks.read_seq = marks.read_seq.min(last);
+        marks.public_read_seq = marks.public_read_seq.min(last);
+        marks.delivered_seq = marks.delivered_seq.min(last);
+    }
+}
+
+/// Everything that the ports say of these streams, to everybody.
+pub async fn assert_streams_match(desk: &Desk, state: &State, streams: &[StreamId]) {
+    assert_eq!(desk.end().await, state.log);
+    for stream in streams {
+        match *stream {
+            StreamId::Conversation(chat) => assert_conversation_matches(desk, state, chat).await,
+            StreamId::User(id) => assert_user_matches(desk, state, id).await,
+        }
+    }
+    for viewer in state.users.keys() {
+        let page = desk.store.list_conversations(*viewer, Default::default(), None, ALL).await.unwrap();
+        assert_eq!(page.conversations, state.list(*viewer), "the list of {}", state.users[viewer].username);
+    }
+}
+
+/// Everything that the ports say.
+pub async fn assert_everything_matches(desk: &Desk, state: &State) {
+    let streams: Vec<_> = state.heads.keys().copied().collect();
+    assert_streams_match(desk, state, &streams).await;
+}
+
+async fn assert_user_matches(desk: &Desk, state: &State, id: UserId) {
+    let user = &state.users[&id];
+    assert_eq!(desk.store.find_user(user.app, id).await.unwrap().as_ref(), Some(user));
+    let found = desk.store.find_credentials(user.app, &user.username).await.unwrap();
+    assert_eq!(found.map(|found| found.user).as_ref(), Some(user));
+}
+
+async fn assert_conversation_matches(desk: &Desk, state: &State, chat: ConversationId) {
+    let rosters = desk.store.load_rosters(&[chat], LogId(0)).await.unwrap();
+    assert_eq!(rosters, [state.roster(chat)], "the roster");
+    for (viewer, user) in &state.users {
+        let name = &user.username;
+        let expected = state.view(*viewer, chat);
+        let mut found = desk.store.find_conversation(*viewer, chat).await.unwrap();
+        if let Some(view) = &mut found {
+            let me = view.me.clone();
+            forget_later_marks(&me, &mut view.participants);
+        }
+        assert_eq!(found, expected, "the conversation as {name} sees it");
+        let Some(expected) = expected else { continue };
+        let people = desk.store.list_participants(*viewer, chat, None, ALL).await.unwrap();
+        let mut people = people.participants;
+        forget_later_marks(&expected.me, &mut people);
+        assert_eq!(people, state.participants(&expected.me), "the participants as {name} sees them");
+        let page = desk.store.list_messages(*viewer, chat, HistoryAnchor::Latest, ALL).await.unwrap();
+        assert_eq!(page.messages, state.history(*viewer, chat), "the history as {name} reads it");
+        assert_eq!((page.pos, page.has_more_before, page.has_more_after), (expected.pos, false, false));
+    }
+}

@@ -1,0 +1,185 @@
+//! Sessions: refresh tokens that rotate, and sessions that end once and for good.
+
+use tidings_core::accounts::User;
+use tidings_core::events::EventBody;
+use tidings_core::ids::{SessionId, StreamId};
+use tidings_core::ports::store::{Revocation, Rotation};
+use tidings_core::sessions::{Error, RefreshTokenHash, Session};
+
+use super::{Desk, Person};
+
+const GRACE_SECONDS: i64 = 30;
+
+struct Device {
+    user: User,
+    session: Session,
+    token: RefreshTokenHash,
+}
+
+async fn device(desk: &Desk, name: &str) -> Device {
+    let user = desk.person(name).await.user;
+    let (session, token) = (desk.make.session(&user), desk.make.refresh_token());
+    desk.silently(desk.store.insert_session(&session, token)).await.expect("a session");
+    Device { user, session, token }
+}
+
+fn rotation(desk: &Desk, presented: RefreshTokenHash, next: RefreshTokenHash) -> Rotation {
+    let now = desk.make.now();
+    let (expires_at, grace_from) = (now.plus_seconds(3_600), now.plus_seconds(-GRACE_SECONDS));
+    Rotation { presented, next, now, expires_at, grace_from }
+}
+
+async fn revoked(desk: &Desk) -> Vec<SessionId> {
+    let revocations = desk.store.list_revocations(desk.make.now()).await.unwrap();
+    revocations.iter().map(|revocation| revocation.session).collect()
+}
+
+fn assert_ended(events: &[tidings_core::events::Event], session: &Session) {
+    let [event] = events else { panic!("one event: {events:?}") };
+    assert_eq!(event.stream, StreamId::User(session.user));
+    assert!(matches!(event.body, EventBody::SessionEnded { session: ended, .. } if ended == session.id));
+}
+
+/// Which is the only one that works from then on, and says when it was used.
+pub async fn a_refresh_token_becomes_the_next_one(desk: Desk) {
+    let phone = device(&desk, "alice").await;
+    desk.make.clock.advance_seconds(60);
+    let [second, third] = [desk.make.refresh_token(), desk.make.refresh_token()];
+    let first = rotation(&desk, phone.token, second);
+    let session = desk.silently(desk.store.rotate_refresh_token(first)).await.unwrap();
+    let expected =
+        Session { last_used_at: first.now, expires_at: first.expires_at, ..phone.session.clone() };
+    assert_eq!(session, expected);
+    let session = desk.store.rotate_refresh_token(rotation(&desk, second, third)).await.unwrap();
+    assert_eq!(session.id, phone.session.id);
+}
+
+/// Two tabs, or an answer that was lost.
+pub async fn within_the_grace_a_used_token_gives_the_same_next_one(desk: Desk) {
+    let phone = device(&desk, "alice").await;
+    let next = desk.make.refresh_token();
+    let once = desk.store.rotate_refresh_token(rotation(&desk, phone.token, next)).await.unwrap();
+    desk.make.clock.advance_seconds(GRACE_SECONDS);
+    let again = desk.silently(desk.store.rotate_refresh_token(rotation(&desk, phone.token, next))).await;
+    assert_eq!(again.unwrap().id, once.id);
+    let last = desk.make.refresh_token();
+    desk.store.rotate_refresh_token(rotation(&desk, next, last)).await.expect("the next one still works");
+    assert_eq!(revoked(&desk).await, []);
+}
+
+/// A next one that this server's secret did not derive is not a retry.
+pub async fn a_used_token_with_another_next_one_ends_the_session(desk: Desk) {
+    let phone = device(&desk, "alice").await;
+    let [next, foreign] = [desk.make.refresh_token(), desk.make.refresh_token()];
+    desk.store.rotate_refresh_token(rotation(&desk, phone.token, next)).await.unwrap();
+    let reused = desk.store.rotate_refresh_token(rotation(&desk, phone.token, foreign));
+    let (reused, events) = desk.publishes(reused).await;
+    assert!(matches!(reused, Err(Error::Ended)), "{reused:?}");
+    assert_ended(&events, &phone.session);
+}
+
+/// Somebody copied it: the session ends with its event and revocation, and its newest token is worth nothing.
+pub async fn a_token_used_again_after_the_grace_ends_the_session(desk: Desk) {
+    let phone = device(&desk, "alice").await;
+    let next = desk.make.refresh_token();
+    desk.store.rotate_refresh_token(rotation(&desk, phone.token, next)).await.unwrap();
+    desk.make.clock.advance_seconds(GRACE_SECONDS + 1);
+    let reused = desk.store.rotate_refresh_token(rotation(&desk, phone.token, next));
+    let (reused, events) = desk.publishes(reused).await;
+    assert!(matches!(reused, Err(Error::Ended)), "{reused:?}");
+    assert_ended(&events, &phone.session);
+    assert_eq!(revoked(&desk).await, [phone.session.id]);
+    for token in [phone.token, next] {
+        let fresh = desk.make.refresh_token();
+        let refused = desk.silently(desk.store.rotate_refresh_token(rotation(&desk, token, fresh))).await;
+        assert!(matches!(refused, Err(Error::Ended)), "{refused:?}");
+    }
+}
+
+/// Nothing comes of either.
+pub async fn an_unknown_or_expired_token_is_refused(desk: Desk) {
+    let phone = device(&desk, "alice").await;
+    let [unknown, next] = [desk.make.refresh_token(), desk.make.refresh_token()];
+    let refused = desk.silently(desk.store.rotate_refresh_token(rotation(&desk, unknown, next))).await;
+    assert!(matches!(refused, Err(Error::TokenInvalid)), "{refused:?}");
+    desk.make.clock.advance_seconds(31 * 24 * 3_600);
+    let refused = desk.silently(desk.store.rotate_refresh_token(rotation(&desk, phone.token, next))).await;
+    assert!(matches!(refused, Err(Error::TokenExpired)), "{refused:?}");
+    assert_eq!(revoked(&desk).await, [], "an expired session has nothing to revoke");
+}
+
+/// The tabs of a browser that wakes up.
+pub async fn of_many_that_rotate_one_token_at_once_all_get_the_same(desk: Desk) {
+    let phone = device(&desk, "alice").await;
+    let next = desk.make.refresh_token();
+    let rotation = rotation(&desk, phone.token, next);
+    let tabs: Vec<_> = (0..8)
+        .map(|_| {
+            let store = desk.store.clone();
+            tokio::spawn(async move { store.rotate_refresh_token(rotation).await })
+        })
+        .collect();
+    for tab in tabs {
+        assert_eq!(tab.await.unwrap().expect("within the grace").id, phone.session.id);
+    }
+    assert_eq!(revoked(&desk).await, []);
+}
+
+/// One event, one revocation; the second call is a success that does nothing.
+pub async fn ending_a_session_twice_is_once(desk: Desk) {
+    let [alice] = desk.people(["alice"]).await;
+    let ((), events) = desk.publishes(desk.log_out(&alice)).await;
+    assert_ended(&events, &alice.session);
+    let until = desk.make.now().plus_seconds(660);
+    assert!(matches!(events[0].body, EventBody::SessionEnded { tokens_until, .. } if tokens_until == until));
+    desk.make.clock.advance_seconds(5);
+    desk.silently(desk.log_out(&alice)).await;
+    let revocations = desk.store.list_revocations(desk.make.now()).await.unwrap();
+    assert_eq!(revocations, [Revocation { session: alice.session.id, until }]);
+}
+
+/// Also not by naming it.
+pub async fn nobody_ends_another_ones_session(desk: Desk) {
+    let [alice, mallory] = desk.people(["alice", "mallory"]).await;
+    let as_mallory = Person { user: mallory.user.clone(), ..alice.clone() };
+    desk.silently(desk.log_out(&as_mallory)).await;
+    assert_eq!(revoked(&desk).await, []);
+    desk.group([&alice]).await;
+}
+
+/// After that no token of the session is about.
+pub async fn a_revocation_matters_until_its_tokens_expire(desk: Desk) {
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    desk.log_out(&alice).await;
+    desk.make.clock.advance_seconds(600);
+    desk.log_out(&bob).await;
+    let mut both = revoked(&desk).await;
+    both.sort_unstable();
+    let mut expected = [alice.session.id, bob.session.id];
+    expected.sort_unstable();
+    assert_eq!(both, expected);
+    desk.make.clock.advance_seconds(61);
+    assert_eq!(revoked(&desk).await, [bob.session.id]);
+}
+
+/// Whatever it asks, the transaction itself looks.
+pub async fn an_ended_session_changes_nothing_any_more(desk: Desk) {
+    use tidings_core::conversations::Error as Conversations;
+    use tidings_core::messages::Error as Messages;
+    let [alice, bob, carol] = desk.people(["alice", "bob", "carol"]).await;
+    let chat = desk.group([&alice, &bob]).await;
+    desk.log_out(&alice).await;
+    desk.silently(async {
+        let sent = desk.try_send(&alice, chat, "still here?").await;
+        assert!(matches!(sent, Err(Messages::SessionEnded)), "{sent:?}");
+        let made = desk.store.insert_conversation(desk.make.group(&alice.actor, &[bob.id()])).await;
+        assert!(matches!(made, Err(Conversations::SessionEnded)), "{made:?}");
+        let added = desk.try_add(&alice, chat, [&carol]).await;
+        assert!(matches!(added, Err(Conversations::SessionEnded)), "{added:?}");
+        let removed = desk.try_remove(&alice, chat, &bob).await;
+        assert!(matches!(removed, Err(Conversations::SessionEnded)), "{removed:?}");
+    })
+    .await;
+    let tablet = desk.log_in(&alice.user).await;
+    desk.send(&tablet, chat, "another login works").await;
+}

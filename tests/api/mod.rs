@@ -1,0 +1,9 @@
+//! Stories of the REST API.
+
+mod auth;
+mod conversations;
+mod messages;
+mod participants;
+mod server;
+mod sync;
+mod users;

@@ -1,0 +1,78 @@
+//! A server for one test: on a free port, in a directory of its own, with a clock that the test moves.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tidings_core::accounts::Passwords;
+use tidings_core::clock::{Clock as _, ManualClock, SystemClock};
+use tidings_core::limits::Limits;
+use tidings_server::config::Config;
+use tidings_server::lifecycle::{Running, World, start_in};
+use tidings_testkit::actors::{Api, Person};
+
+/// A server in this process. The directory goes with it.
+pub struct TestServer {
+    /// Where it is.
+    pub api: Api,
+    /// Its clock: stands still until moved.
+    pub clock: Arc<ManualClock>,
+    limits: Limits,
+    dir: TempDir,
+    running: Option<Running>,
+}
+
+impl TestServer {
+    pub async fn start() -> Self {
+        Self::with_limits(&[]).await
+    }
+
+    pub async fn with_limits(changed: &[(&str, usize)]) -> Self {
+        let mut limits = Limits::default();
+        for (name, value) in changed {
+            limits.set(name, *value).expect("a limit");
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = Arc::new(ManualClock::starting_at(SystemClock.now()));
+        let running = run(&dir, &limits, &clock).await;
+        Self { api: api_of(&running), clock, limits, dir, running: Some(running) }
+    }
+
+    /// Stops the server and starts it again over the same directory, at another address.
+    pub async fn restart(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.shutdown().await;
+        }
+        let running = run(&self.dir, &self.limits, &self.clock).await;
+        self.api = api_of(&running);
+        self.running = Some(running);
+    }
+
+    /// The same person, at the address after a restart.
+    pub fn moved(&self, person: &Person) -> Person {
+        Person { api: self.api.clone(), ..person.clone() }
+    }
+
+    pub async fn user(&self, name: &str) -> Person {
+        Person::register(&self.api, name).await
+    }
+
+    pub async fn users<const N: usize>(&self, names: [&str; N]) -> [Person; N] {
+        let people = futures_util::future::join_all(names.map(|name| self.user(name))).await;
+        people.try_into().unwrap_or_else(|_| unreachable!("as many people as names"))
+    }
+}
+
+async fn run(dir: &TempDir, limits: &Limits, clock: &Arc<ManualClock>) -> Running {
+    let config = Config {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        data_dir: dir.path().to_owned(),
+        limits: limits.clone(),
+        ..Config::default()
+    };
+    let world = World { clock: Arc::clone(clock) as _, passwords: Passwords::quick(), ..World::default() };
+    start_in(config, world).await.expect("a server")
+}
+
+fn api_of(running: &Running) -> Api {
+    Api::new(format!("http://{}", running.local_addr))
+}

@@ -1,0 +1,56 @@
+//! A server in a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tidings_testkit::actors::Api;
+
+/// The binary under test.
+pub const TIDINGS: &str = env!("CARGO_BIN_EXE_tidings");
+
+/// A running server; killed when it is dropped.
+pub struct ServerProcess {
+    pub api: Api,
+    child: Child,
+}
+
+impl ServerProcess {
+    /// Starts a server over a data directory and waits until it says that it is up.
+    pub fn start(data_dir: &Path) -> Self {
+        let mut child = Command::new(TIDINGS)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data_dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let greeting = BufReader::new(child.stdout.take().expect("its output"));
+        let url = greeting
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.trim().strip_prefix("Open")?.trim().trim_end_matches('/').to_owned()))
+            .expect("it says where it is");
+        Self { api: Api::new(url), child }
+    }
+
+    /// kill -9, and waits until the process is gone.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it can be waited for");
+    }
+
+    /// SIGTERM, and whether it ended in order.
+    pub fn stop(mut self) -> bool {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().expect("kill").success();
+        told && self.child.wait().expect("it can be waited for").success()
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // Gone already after kill or stop.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,5 @@
+//! Stories on the socket.
+
+mod connect;
+mod messages;
+mod resume;

@@ -1,0 +1,225 @@
+//! Coming back: from the tail in memory, from the store, in the middle of everything.
+
+use serde_json::{Value, json};
+use tidings_testkit::actors::{Device, Person, Received};
+
+use crate::harness::TestServer;
+
+fn contents(events: &[Received]) -> Vec<String> {
+    events.iter().filter_map(|event| event.body["content"].as_str().map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn a_device_that_was_away_gets_exactly_what_it_has_missed() {
+    let server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let (chat, group) = (alice.direct_with(&bob).await, alice.group_with("Band", &[&bob]).await);
+    let mut device = bob.connect().await;
+    alice.send(&chat, "seen").await;
+    device.expect_message("seen").await;
+    let token = device.drop_connection().await;
+    alice.send(&chat, "missed one").await;
+    alice.send(&group, "missed two").await;
+
+    let mut device = bob.resume(&token).await;
+    let replayed = device.expect_ready().await;
+    assert_eq!(contents(&replayed), ["missed one", "missed two"]);
+    let page = &replayed.last().unwrap();
+    assert_eq!((page.name.as_str(), &page.body["hasMore"]), ("sync:page", &json!(false)));
+    assert!(replayed[0].body.get("next").is_none(), "a token never overtakes what is still to come");
+    alice.send(&chat, "live").await;
+    device.expect_message("live").await;
+    device.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn a_device_that_has_missed_nothing_is_told_nothing() {
+    let server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let mut device = bob.connect().await;
+    alice.send(&chat, "seen").await;
+    device.expect_message("seen").await;
+    for _ in 0..3 {
+        let token = device.drop_connection().await;
+        device = bob.resume(&token).await;
+        assert_eq!(contents(&device.expect_ready().await), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_cold_device_is_replayed_from_the_store_after_a_restart() {
+    let mut server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let token = bob.connect().await.drop_connection().await;
+    for n in 0..50 {
+        alice.send(&chat, &n.to_string()).await;
+    }
+    server.restart().await;
+    let mut device = server.moved(&bob).resume(&token).await;
+    let expected: Vec<_> = (0..50).map(|n| n.to_string()).collect();
+    assert_eq!(contents(&device.expect_ready().await), expected);
+}
+
+#[tokio::test]
+async fn a_long_replay_comes_in_pages_and_goes_on_after_a_break() {
+    let server = TestServer::with_limits(&[("sync_page_max", 10)]).await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let token = bob.get("/api/sync").await.assert_ok(200)["next"].as_str().unwrap().to_owned();
+    for n in 0..25 {
+        alice.send(&chat, &n.to_string()).await;
+    }
+    // The first page only, then the line breaks.
+    let mut device = bob.resume(&token).await;
+    let mut seen = Vec::new();
+    loop {
+        let event = device.next_event().await;
+        if event.name == "sync:page" {
+            assert_eq!(event.body["hasMore"], true);
+            break;
+        }
+        seen.push(event);
+    }
+    let token = device.drop_connection().await;
+    let mut device = bob.resume(&token).await;
+    seen.extend(device.expect_ready().await);
+    assert_eq!(contents(&seen), (0..25).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_token_resets_and_the_socket_is_live() {
+    let server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let mut device = bob.resume("rubbish").await;
+    let reset = device.expect("reset").await;
+    assert_eq!(reset["reason"], "token_unreadable");
+    assert!(reset["next"].is_string());
+    assert_eq!(device.expect_ready().await, []);
+    alice.send(&chat, "live").await;
+    device.expect_message("live").await;
+}
+
+/// R18: four devices send as fast as they can while others come and go. What each of them is shown over all its
+/// connections is one line without a seam, whatever the instants; and window plus gap plus live is one line too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn joining_and_fetching_race_and_nothing_falls_between() {
+    const SENDERS: u64 = 4;
+    const EACH: u64 = 1_000;
+    let server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(send_many(alice.clone(), chat.clone(), EACH))).collect();
+    let comers: Vec<_> =
+        (0..3).map(|_| tokio::spawn(come_and_go(bob.clone(), chat.clone(), SENDERS * EACH))).collect();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    for comer in comers {
+        let connections = comer.await.unwrap();
+        assert!(connections > 20, "only {connections} connections raced");
+    }
+}
+
+async fn send_many(sender: Person, chat: String, count: u64) {
+    let mut device = sender.connect().await;
+    let body = json!({ "conversationId": chat, "content": "hi" });
+    for _ in 0..count / 20 {
+        let mut acks = Vec::new();
+        for _ in 0..20 {
+            acks.push(device.begin("message:send", &body).await);
+        }
+        for id in acks {
+            assert_eq!(device.ack(id).await["ok"], true);
+        }
+    }
+}
+
+/// Connects, takes a few messages, goes away, again and again until the last message was shown. Gives how often.
+async fn come_and_go(person: Person, chat: String, last: u64) -> usize {
+    let mut device = person.connect().await;
+    let mut shown = begin_with_a_window(&mut device, &person, &chat).await;
+    let mut connections = 1;
+    while shown < last {
+        let next = device.drop_connection().await;
+        device = person.resume(&next).await;
+        connections += 1;
+        let mut live = false;
+        while !live || shown < last && !shown.is_multiple_of(7) {
+            let event = device.next_event().await;
+            live |= event.name == "ready";
+            if let Some(seq) = event.body["seq"].as_u64() {
+                assert_eq!(seq, shown + 1, "on connection {connections}");
+                shown = seq;
+            }
+        }
+    }
+    connections
+}
+
+/// A cold device: it is live, then loads its window, then drops of what came live what the window holds already.
+async fn begin_with_a_window(device: &mut Device, person: &Person, chat: &str) -> u64 {
+    let window = person.history(chat, "?limit=200").await;
+    let mut shown = window["messages"].as_array().unwrap().last().map_or(0, |message| message["seq"].as_u64().unwrap());
+    loop {
+        let event = device.next_event().await;
+        match event.body["seq"].as_u64() {
+            Some(seq) if seq <= shown => {}
+            Some(seq) => {
+                assert_eq!(seq, shown + 1, "between the window and what came live");
+                shown = seq;
+                return shown;
+            }
+            None => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_is_too_slow_is_closed_and_loses_nothing() {
+    let server = TestServer::with_limits(&[("connection_queue_bytes_max", 64 * 1024)]).await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let mut device = bob.connect().await;
+    let token = device.next.clone().unwrap();
+    let mut on_alice = alice.connect().await;
+    let text = "x".repeat(15 * 1024);
+    // The kernel's buffers hold a few megabytes for one who does not read.
+    for n in 0..600 {
+        let body = json!({ "conversationId": chat, "content": format!("{n} {text}") });
+        assert_eq!(on_alice.call("message:send", body).await["ok"], true);
+        on_alice.next_event().await;
+    }
+    let mut seen = 0;
+    let numbers = |body: &Value| {
+        body["content"].as_str().and_then(|text| text.split(' ').next()?.parse::<usize>().ok())
+    };
+    // What was written before the queue was full arrives; then the end.
+    device.expect_end().await;
+    while let Some(event) = device.taken() {
+        assert_eq!(numbers(&event.body), Some(seen));
+        seen += 1;
+    }
+    assert!(seen < 600, "the queue never was full");
+    let token = device.next.clone().unwrap_or(token);
+    let mut next = token;
+    while seen < 600 {
+        let page = bob.get(&format!("/api/sync?since={next}")).await.assert_ok(200);
+        if page["skipped"] != json!([]) {
+            // So much that the window is loaded anew.
+            let window = bob.history(&chat, &format!("?after={seen}&limit=200")).await;
+            for message in window["messages"].as_array().unwrap() {
+                assert_eq!(numbers(message), Some(seen));
+                seen += 1;
+            }
+            continue;
+        }
+        for event in page["events"].as_array().unwrap() {
+            assert_eq!(numbers(event), Some(seen));
+            seen += 1;
+        }
+        next = page["next"].as_str().unwrap().to_owned();
+    }
+}
