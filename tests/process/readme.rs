@@ -1,1 +1,182 @@
+//! The README's five minutes, typed literally: each block is a terminal's, `>` is typed, the rest must be shown, in
+//! that order and with nothing between.
 
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use tidings_testkit::actors::PATIENCE;
+
+use super::server_process::ServerProcess;
+
+const README: &str = include_str!("../../README.md");
+
+/// A terminal in which a device runs.
+struct Terminal {
+    name: String,
+    device: Child,
+    keyboard: ChildStdin,
+    screen: Receiver<String>,
+}
+
+impl Terminal {
+    /// Runs a command line of the README in the example's directory.
+    fn open(name: &str, command: &str, url: &str, people: &Path) -> Self {
+        let mut words = command.split(' ');
+        let mut device = Command::new(words.next().expect("a command"))
+            .args(words)
+            .current_dir(repository().join("examples/node"))
+            .env("TIDINGS_URL", url)
+            .env("TIDINGS_PEOPLE", people)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("node runs");
+        let keyboard = device.stdin.take().expect("its input");
+        let output = BufReader::new(device.stdout.take().expect("its output"));
+        let (shown, screen) = channel();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if shown.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { name: name.to_owned(), device, keyboard, screen }
+    }
+
+    fn type_line(&mut self, line: &str) {
+        writeln!(self.keyboard, "{line}").expect("a running device");
+    }
+
+    fn expect(&self, line: &str) {
+        let shown = self.screen.recv_timeout(PATIENCE);
+        assert_eq!(shown.as_deref(), Ok(line), "in {}'s terminal", self.name);
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Gone already if it failed.
+        let _ = self.device.kill();
+        let _ = self.device.wait();
+    }
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The fenced blocks of the README: the word behind the fence, and the lines.
+fn blocks() -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut blocks = Vec::new();
+    let mut lines = README.lines();
+    while let Some(line) = lines.next() {
+        if let Some(kind) = line.strip_prefix("```") {
+            blocks.push((kind, lines.by_ref().take_while(|line| *line != "```").collect()));
+        }
+    }
+    blocks
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
+#[test]
+fn the_five_minutes_work_as_they_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data_dir, people) = (dir.path().join("data"), dir.path().join("people.json"));
+    let address = free_address();
+    let mut server = Some(ServerProcess::start_at(address, &data_dir));
+    let url = format!("http://{address}");
+    let mut terminals: HashMap<&str, Terminal> = HashMap::new();
+    let mut walked = 0;
+    for (kind, lines) in blocks() {
+        match kind {
+            "alice" | "bob" => {
+                for line in lines {
+                    walked += 1;
+                    if let Some(command) = line.strip_prefix("$ ") {
+                        terminals.insert(kind, Terminal::open(kind, command, &url, &people));
+                    } else if let Some(typed) = line.strip_prefix("> ") {
+                        terminals.get_mut(kind).expect("an open terminal").type_line(typed);
+                    } else {
+                        terminals[kind].expect(line);
+                    }
+                }
+            }
+            "kill" => {
+                assert_eq!(lines, ["pkill -9 tidings"]);
+                server.take().expect("a server").kill();
+                server = Some(ServerProcess::start_at(address, &data_dir));
+            }
+            "sh" => run_shell(&lines.join("\n"), &url),
+            _ => {}
+        }
+    }
+    assert!(walked > 40, "the README's blocks were not found");
+    drop(server);
+}
+
+/// Runs a block as it is written, but for the address. Nothing in it may be refused.
+fn run_shell(script: &str, url: &str) {
+    let script = script.replace("http://127.0.0.1:3000", url);
+    let output = Command::new("bash").args(["-euo", "pipefail", "-c", &script]).output().expect("bash");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!shown.contains("\"requestId\""), "something was refused: {shown}");
+    for answer in ["\"kind\":\"self\"", "\"content_bytes_max\":16384"] {
+        assert!(shown.contains(answer), "{answer} is not in {shown}");
+    }
+}
+
+#[test]
+fn the_two_commands_are_the_makefiles() {
+    let makefile = std::fs::read_to_string(repository().join("Makefile")).unwrap();
+    let (_, commands) = blocks().into_iter().find(|(_, lines)| lines.iter().any(|line| line.starts_with("make "))).unwrap();
+    for line in commands {
+        let target = line.split_whitespace().nth(1).unwrap();
+        assert!(makefile.contains(&format!("\n{target}: ")), "{target}");
+    }
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    let mut checked = 0;
+    let documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/api.md", "docs/operate/single-node.md"];
+    for document in documents {
+        let path = repository().join(document);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{document}: {error}"));
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !file.contains("://") {
+                assert!(path.parent().unwrap().join(file).exists(), "{document} links {link}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 5);
+}
+
+/// ARCHITECTURE.md names files; each of them is there.
+#[test]
+fn the_architecture_matches_the_tree() {
+    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let mut checked = 0;
+    for name in text.split('`').skip(1).step_by(2) {
+        let is_path = name.contains('/') && !name.contains([' ', '{', ':', '*']) && name.starts_with(|c: char| c.is_ascii_lowercase());
+        if is_path && (name.ends_with(".rs") || name.ends_with('/') || name.ends_with(".sql") || name.ends_with(".mjs")) {
+            assert!(repository().join(name).exists(), "{name} is named and does not exist");
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "only {checked} paths were found");
+    for entry in std::fs::read_dir(repository().join("crates")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(text.contains(&name), "{name} is missing in ARCHITECTURE.md");
+    }
+}

@@ -1,6 +1,7 @@
 //! A server in a process of its own.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -18,8 +19,13 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts a server over a data directory and waits until it says that it is up.
     pub fn start(data_dir: &Path) -> Self {
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), data_dir)
+    }
+
+    /// The same at an address.
+    pub fn start_at(address: SocketAddr, data_dir: &Path) -> Self {
         let mut child = Command::new(TIDINGS)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--listen", &address.to_string(), "--data-dir"])
             .arg(data_dir)
             .stdout(Stdio::piped())
             .spawn()

@@ -107,6 +107,8 @@ limits! {
     list_page_max = 100, 1, 500;
     /// Events in one page of catch-up.
     sync_page_max = 2_000, 1, 10_000;
+    /// Events in one page of catch-up, in bytes as they stand in memory; one is given whatever its size.
+    sync_page_bytes_max = 1024 * 1024, 64 * 1024, 64 * 1024 * 1024;
     /// Events of one stream that a catch-up replays; with more the stream is `skipped`.
     sync_stream_events_max = 200, 1, 10_000;
     /// Changed streams that a catch-up replays; with more the answer is `reset`.

@@ -17,7 +17,7 @@ use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{LogId, MessageId, Pos, Seq, StreamId, UserId};
 use tidings_core::ports::store::{CatchUp, CatchUpPage};
 
-use crate::events::event_of;
+use crate::events::{event_of, fill_page};
 use crate::rows::{Rows, bound, opt_uint, unreadable};
 
 /// The part of the log that is asked for.
@@ -64,13 +64,11 @@ pub(crate) fn catch_up(rows: Rows<'_>, ask: &CatchUp) -> rusqlite::Result<Option
     }
     references.retain(|reference| reference.log_id > ask.done_through);
     references.sort_unstable_by_key(|reference| reference.log_id);
-    let page_max = ask.page_max.max(1);
-    let has_more = references.len() > page_max;
-    references.truncate(page_max);
-    let last = references.last().filter(|_| has_more);
+    let hydrated = references.iter().map(|reference| hydrate(rows, ask.user, reference));
+    let events = fill_page(ask.page_max, hydrated)?;
+    let has_more = references.len() > events.len();
+    let last = events.last().filter(|_| has_more);
     let done_through = last.map_or(window.through, |last| last.log_id);
-    let events =
-        references.iter().map(|reference| hydrate(rows, ask.user, reference)).collect::<Result<_, _>>()?;
     Ok(Some(CatchUpPage { events, done_through, has_more, skipped, through: window.through }))
 }
 

@@ -18,7 +18,7 @@ use tidings_core::ids::{LogId, Pos, Seq, SessionId, StreamId, UserId};
 use crate::rows::{int, log_id, pos, stream, unreadable};
 use crate::write::Draft;
 
-pub(crate) use streams::{Found, found_of};
+pub(crate) use streams::{Found, fill_page, found_of};
 #[cfg(test)]
 pub(crate) use {roster::ROSTER_SQL, streams::OTHERS_SQL};
 

@@ -133,12 +133,14 @@ macro_rules! store_contract {
             streams {
                 a_member_reads_the_stream_page_by_page
                 spans_reach_over_what_is_not_theirs
+                a_page_is_bounded_in_bytes
                 one_who_left_reads_up_to_leaving
                 own_streams_are_for_oneself
             }
             catch_up {
                 nothing_happened
                 pages_continue_exactly
+                pages_are_bounded_in_bytes
                 a_fixed_end_is_kept_while_others_write
                 only_what_is_after_the_token
                 a_newcomer_gets_nothing_from_before

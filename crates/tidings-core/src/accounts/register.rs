@@ -7,8 +7,8 @@ use crate::sessions::SignedIn;
 use super::check::check_register;
 use super::{Error, User};
 
-/// A registration as it came.
-#[derive(Debug, Clone)]
+/// A registration as it came. It holds a password, so it is never printed: no `Debug`.
+#[derive(Clone)]
 pub struct Register {
     /// Folded to lower case.
     pub username: String,

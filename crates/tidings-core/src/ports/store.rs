@@ -289,6 +289,23 @@ pub struct CatchUpPage {
     pub through: LogId,
 }
 
+/// How much a page of events holds. One event is given whatever its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageMax {
+    /// Events.
+    pub events: usize,
+    /// Their bytes, by [`Event::bytes`].
+    pub bytes: usize,
+}
+
+impl PageMax {
+    /// As many events, of any size.
+    #[must_use]
+    pub const fn events(events: usize) -> Self {
+        Self { events, bytes: usize::MAX }
+    }
+}
+
 /// The part of the log that a catch-up asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct CatchUp {
@@ -300,8 +317,8 @@ pub struct CatchUp {
     pub through: Option<LogId>,
     /// Pages before this one went up to here; `from` for the first.
     pub done_through: LogId,
-    /// Events in a page.
-    pub page_max: usize,
+    /// How much a page holds.
+    pub page_max: PageMax,
     /// With more events a stream is skipped.
     pub stream_events_max: usize,
     /// With more changed streams the device has to start over.
@@ -357,7 +374,7 @@ pub trait EventStore: Send + Sync + 'static {
         user: UserId,
         stream: crate::ids::StreamId,
         after: Pos,
-        limit: usize,
+        page_max: PageMax,
     ) -> Result<StreamPage, ReadStreamError>;
 
     /// The intervals of each conversation that had not ended at or before a place in the log, in one look.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Code, FieldError, StoreError};
 use crate::events::{Event, Thing};
 use crate::ids::{LogId, StreamId};
-use crate::ports::store::CatchUp;
+use crate::ports::store::{CatchUp, PageMax};
 use crate::services::Services;
 use crate::sessions::Actor;
 
@@ -35,7 +35,8 @@ impl Services {
         if let Some(tail) = self.delivery.tail_after(actor.user, done_through) {
             let end = end.unwrap_or(tail.through);
             let events = tail.events.into_iter().filter(|event| event.log_id <= end).collect();
-            return Ok(page_of(token, events, limit, end));
+            let page_max = PageMax { events: limit, bytes: self.limits.sync_page_bytes_max };
+            return Ok(page_of(token, events, page_max, end));
         }
         self.sync_from_store(actor, token, limit).await
     }
@@ -54,7 +55,7 @@ impl Services {
             from: token.through,
             through: token.replay.map(|replay| replay.end),
             done_through: token.replay.map_or(token.through, |replay| replay.done_through),
-            page_max: limit,
+            page_max: PageMax { events: limit, bytes: self.limits.sync_page_bytes_max },
             stream_events_max: self.limits.sync_stream_events_max,
             streams_max: self.limits.sync_streams_max,
         };
@@ -103,9 +104,15 @@ impl Services {
 }
 
 /// A page of events that are all at hand.
-fn page_of(token: Token, mut events: Vec<Arc<Event>>, limit: usize, end: LogId) -> SyncPage {
-    let has_more = events.len() > limit;
-    events.truncate(limit);
+fn page_of(token: Token, mut events: Vec<Arc<Event>>, page_max: PageMax, end: LogId) -> SyncPage {
+    let mut bytes = 0;
+    let fits = |(index, event): &(usize, &Arc<Event>)| {
+        bytes += event.bytes();
+        *index == 0 || *index < page_max.events && bytes <= page_max.bytes
+    };
+    let fitting = events.iter().enumerate().take_while(fits).count();
+    let has_more = events.len() > fitting;
+    events.truncate(fitting);
     let next = match events.last() {
         Some(last) if has_more => {
             Token { replay: Some(Replay { end, done_through: last.log_id }), ..token }
@@ -220,12 +227,21 @@ mod tests {
     #[test]
     fn pages_of_the_tail_continue_where_the_one_before_ended() {
         let token = Token::at(Epoch(Uuid::nil()), LogId(0));
-        let first = page_of(token, vec![other(1), other(2), other(3)], 2, LogId(9));
+        let first = page_of(token, vec![other(1), other(2), other(3)], PageMax::events(2), LogId(9));
         assert!(first.has_more);
         assert_eq!(first.next.through, LogId(0));
         assert_eq!(first.next.replay, Some(Replay { end: LogId(9), done_through: LogId(2) }));
-        let last = page_of(first.next, vec![other(3)], 2, LogId(9));
+        let last = page_of(first.next, vec![other(3)], PageMax::events(2), LogId(9));
         assert!(!last.has_more);
         assert_eq!(last.next, Token::at(Epoch(Uuid::nil()), LogId(9)));
+    }
+
+    #[test]
+    fn a_page_is_bounded_in_bytes_and_still_gives_one_event() {
+        let token = Token::at(Epoch(Uuid::nil()), LogId(0));
+        for (bytes, given) in [(1, 1), (2 * other(1).bytes(), 2)] {
+            let page = page_of(token, vec![other(1), other(2), other(3)], PageMax { events: 9, bytes }, LogId(9));
+            assert_eq!((page.events.len(), page.has_more), (given, true));
+        }
     }
 }

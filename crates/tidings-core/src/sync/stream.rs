@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::events::Event;
 use crate::ids::{Pos, StreamId};
-use crate::ports::store::ReadStreamError;
+use crate::ports::store::{PageMax, ReadStreamError};
 use crate::services::Services;
 use crate::sessions::Actor;
 
@@ -31,8 +31,9 @@ impl Services {
         after: Pos,
         limit: Option<usize>,
     ) -> Result<StreamGap, Error> {
-        let limit = self.check_sync_limit(limit)?;
-        let page = self.store.list_stream(actor.user, stream, after, limit).await.map_err(|error| match error {
+        let events = self.check_sync_limit(limit)?;
+        let page_max = PageMax { events, bytes: self.limits.sync_page_bytes_max };
+        let page = self.store.list_stream(actor.user, stream, after, page_max).await.map_err(|error| match error {
             ReadStreamError::NotFound => Error::NotFound,
             ReadStreamError::Store(error) => Error::Store(error),
         })?;

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use tidings_core::error::StoreError;
 use tidings_core::events::Event;
 use tidings_core::ids::{ConversationId, Epoch, LogId, Pos, StreamId, UserId};
-use tidings_core::ports::store::{CatchUp, CatchUpPage, EventStore, Interval, ReadStreamError, StreamPage};
+use tidings_core::ports::store::{
+    CatchUp, CatchUpPage, EventStore, Interval, PageMax, ReadStreamError, StreamPage,
+};
 
 use super::{EventRow, event_of, roster};
 use crate::SqliteStore;
@@ -53,9 +55,9 @@ impl EventStore for SqliteStore {
         user: UserId,
         stream: StreamId,
         after: Pos,
-        limit: usize,
+        page_max: PageMax,
     ) -> Result<StreamPage, ReadStreamError> {
-        self.readers.read(move |reader| list_stream(reader, user, stream, after, limit)).await
+        self.readers.read(move |reader| list_stream(reader, user, stream, after, page_max)).await
     }
 
     async fn load_rosters(
@@ -106,54 +108,11 @@ fn list_log_rows(rows: Rows<'_>, after: LogId, limit: usize) -> rusqlite::Result
 }
 
 fn list_stream(
-        &self,
-        user: UserId,
-        stream: StreamId,
-        after: Pos,
-        limit: usize,
-    ) -> Result<StreamPage, ReadStreamError> {
-        self.readers.read(move |reader| list_stream(reader, user, stream, after, limit)).await
-    }
-
-    async fn load_rosters(
-        &self,
-        conversations: &[ConversationId],
-        ended_after: LogId,
-    ) -> Result<Vec<Vec<Interval>>, StoreError> {
-        let conversations = conversations.to_vec();
-        self.readers
-            .read(move |reader| {
-                let snapshot = reader.snapshot(&[])?;
-                let conn = snapshot.rows().conn;
-                let load = |conversation: &ConversationId| roster::load(conn, *conversation, ended_after);
-                Ok(conversations.iter().map(load).collect::<Result<_, _>>()?)
-            })
-            .await
-    }
-
-    async fn catch_up(&self, catch_up: CatchUp) -> Result<Option<CatchUpPage>, StoreError> {
-        self.readers
-            .read(move |reader| Ok(catch_up::catch_up(reader.user(catch_up.user)?.rows(), &catch_up)?))
-            .await
-    }
-}
-
-fn list_log(rows: Rows<'_>, after: LogId, limit: usize) -> rusqlite::Result<Vec<Event>> {
-    let mut statement = rows.conn.prepare_cached(
-        "SELECT log_id, stream, pos, kind, actor, at, ref, data FROM event
-         WHERE log_id > ?1 AND log_id <= ?2 ORDER BY log_id LIMIT ?3",
-    )?;
-    let key = (bound(after.0), bound(rows.newer.as_of().0), sql_limit(limit));
-    let found = statement.query_map(key, event_of)?;
-    found.map(|event| rows.hydrate(&event?)).collect()
-}
-
-fn list_stream(
     reader: &Reader<'_>,
     user: UserId,
     stream: StreamId,
     after: Pos,
-    limit: usize,
+    page_max: PageMax,
 ) -> Result<StreamPage, Failure<ReadStreamError>> {
     let snapshot = reader.snapshot(&[stream])?;
     let rows = snapshot.rows();
@@ -165,10 +124,10 @@ fn list_stream(
             }
             let spans: Vec<_> =
                 intervals.iter().map(|interval| (interval.from_pos, interval.to_pos)).collect();
-            Ok(rows.stream_page(stream, &spans, after, limit)?)
+            Ok(rows.stream_page(stream, &spans, after, page_max)?)
         }
         StreamId::User(owner) if owner == user => {
-            Ok(rows.stream_page(stream, &[(Pos(1), None)], after, limit)?)
+            Ok(rows.stream_page(stream, &[(Pos(1), None)], after, page_max)?)
         }
         StreamId::User(_) => Err(Failure::Refused(ReadStreamError::NotFound)),
     }

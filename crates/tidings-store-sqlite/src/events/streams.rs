@@ -6,8 +6,9 @@ use std::cmp::Ordering;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 use tidings_core::clock::Timestamp;
+use tidings_core::events::Event;
 use tidings_core::ids::{ConversationId, LogId, Pos, Seq, StreamId, UserId};
-use tidings_core::ports::store::StreamPage;
+use tidings_core::ports::store::{PageMax, StreamPage};
 
 use super::{EventRow, Kind, event_of};
 use crate::rows::{Rows, bound, int, limit as sql_limit, log_id, pos, seq, uint};
@@ -98,7 +99,7 @@ impl Rows<'_> {
         stream: StreamId,
         intervals: &[(Pos, Option<Pos>)],
         after: Pos,
-        limit: usize,
+        page_max: PageMax,
     ) -> rusqlite::Result<StreamPage> {
         let Some(head) = self.head(stream)? else {
             return Ok(StreamPage { events: vec![], has_more: false });
@@ -107,24 +108,40 @@ impl Rows<'_> {
         for (from_pos, to_pos) in intervals {
             let from = (*from_pos).max(Pos(after.0.saturating_add(1)));
             let to = to_pos.unwrap_or(head.last_pos);
-            let wanted = limit.saturating_add(1) - found.len();
+            let wanted = page_max.events.saturating_add(1).saturating_sub(found.len());
             if from <= to && wanted > 0 {
                 found.extend(self.stream_range(stream, from, to, wanted)?);
             }
         }
-        let has_more = found.len() > limit;
-        found.truncate(limit);
-        let mut events = Vec::with_capacity(found.len());
         let mut before = after;
-        for event in &found {
+        let hydrated = found.iter().map(|event| {
             let mut event = self.hydrate(event)?;
             // What lies between is not the user's to see: the span takes the device over it.
             event.span = event.pos.0 - before.0;
             before = event.pos;
-            events.push(event);
-        }
-        Ok(StreamPage { events, has_more })
+            Ok(event)
+        });
+        let events = fill_page(page_max, hydrated)?;
+        Ok(StreamPage { has_more: found.len() > events.len(), events })
     }
+}
+
+/// As many events as fit; the first one fits whatever its size. What does not fit is hydrated no further than the one
+/// that shows it.
+pub(crate) fn fill_page(
+    page_max: PageMax,
+    hydrated: impl Iterator<Item = rusqlite::Result<Event>>,
+) -> rusqlite::Result<Vec<Event>> {
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    for event in hydrated.take(page_max.events.max(1)) {
+        let event = event?;
+        bytes += event.bytes();
+        if bytes > page_max.bytes && !events.is_empty() {
+            break;
+        }
+        events.push(event);
+    }
+    Ok(events)
 }
 
 /// Reads `seq, pos, log_id`.

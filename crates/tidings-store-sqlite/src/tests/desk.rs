@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
+use tidings_core::ports::store::PageMax;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -243,7 +244,7 @@ impl Desk {
             from,
             through: None,
             done_through: from,
-            page_max: 1_000,
+            page_max: PageMax::events(1_000),
             stream_events_max: 100,
             streams_max: 100,
         }

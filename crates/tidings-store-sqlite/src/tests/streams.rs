@@ -2,6 +2,7 @@
 
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{LogId, Pos, Seq, StreamId};
+use tidings_core::ports::store::PageMax;
 use tidings_core::ports::store::{CatchUp, EventStore, ReadStreamError, SkippedStream};
 
 use super::desk::Desk;
@@ -22,17 +23,22 @@ async fn a_gap_read_spans_over_what_was_missed_between_two_intervals() {
     desk.add(&alice, chat, &bob).await; // 6
     desk.send(&alice, chat, "seen again").await; // 7
     let stream = StreamId::Conversation(chat);
-    let page = desk.store.list_stream(bob.user, stream, Pos(0), 100).await.unwrap();
+    let page = desk.store.list_stream(bob.user, stream, Pos(0), PageMax::events(100)).await.unwrap();
     assert_eq!(places(&page.events), [(1, 1), (2, 1), (3, 1), (6, 3), (7, 1)]);
-    let page = desk.store.list_stream(bob.user, stream, Pos(4), 1).await.unwrap();
+    let page = desk.store.list_stream(bob.user, stream, Pos(4), PageMax::events(1)).await.unwrap();
     assert_eq!((places(&page.events), page.has_more), (vec![(6, 2)], true));
-    let all = desk.store.list_stream(alice.user, stream, Pos(0), 100).await.unwrap();
+    let all = desk.store.list_stream(alice.user, stream, Pos(0), PageMax::events(100)).await.unwrap();
     assert_eq!(places(&all.events), (1..=7).map(|pos| (pos, 1)).collect::<Vec<_>>());
-    let stranger = desk.store.list_stream(eve.user, stream, Pos(0), 100).await;
+    let stranger = desk.store.list_stream(eve.user, stream, Pos(0), PageMax::events(100)).await;
     assert_eq!(stranger, Err(ReadStreamError::NotFound));
-    let other = desk.store.list_stream(eve.user, StreamId::User(bob.user), Pos(0), 100).await;
+    let other =
+        desk.store.list_stream(eve.user, StreamId::User(bob.user), Pos(0), PageMax::events(100)).await;
     assert_eq!(other, Err(ReadStreamError::NotFound));
-    let own = desk.store.list_stream(eve.user, StreamId::User(eve.user), Pos(0), 100).await.unwrap();
+    let own = desk
+        .store
+        .list_stream(eve.user, StreamId::User(eve.user), Pos(0), PageMax::events(100))
+        .await
+        .unwrap();
     assert_eq!(places(&own.events), [(1, 1)]);
     let range = desk.store.list_stream_range(stream, Pos(2), Pos(5)).await.unwrap();
     assert_eq!(range.iter().map(|event| event.pos.0).collect::<Vec<_>>(), [3, 4, 5]);
@@ -69,7 +75,7 @@ async fn pages_of_one_catch_up_end_where_the_first_said() {
     for n in 0..10 {
         desk.send(&alice, chats[n % 2], "before").await;
     }
-    let mut ask = CatchUp { page_max: 3, ..Desk::since(&bob, from) };
+    let mut ask = CatchUp { page_max: PageMax::events(3), ..Desk::since(&bob, from) };
     let mut seen = Vec::new();
     loop {
         let page = desk.store.catch_up(ask).await.unwrap().unwrap();
@@ -99,7 +105,7 @@ async fn a_long_stream_is_skipped_in_every_page_and_too_many_start_over() {
     }
     desk.send(&alice, short, "one").await;
     desk.send(&alice, short, "two").await;
-    let ask = CatchUp { page_max: 1, stream_events_max: 4, ..Desk::since(&bob, from) };
+    let ask = CatchUp { page_max: PageMax::events(1), stream_events_max: 4, ..Desk::since(&bob, from) };
     let skipped = [SkippedStream { stream: StreamId::Conversation(long), pos: Pos(6), last_seq: Seq(5) }];
     let first = desk.store.catch_up(ask).await.unwrap().unwrap();
     assert_eq!((&first.skipped[..], first.has_more), (&skipped[..], true));
@@ -143,4 +149,27 @@ async fn what_is_read_is_what_was_published() {
     }
     assert_eq!(log[3], published[3], "the removal");
     assert_eq!(log[5], published[5], "the message");
+}
+
+#[tokio::test]
+async fn a_page_ends_where_its_bytes_do_and_holds_at_least_one() {
+    let desk = Desk::new();
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let chat = desk.group(&alice, &[&bob]).await;
+    let from = desk.store.log_bounds().await.unwrap().0;
+    for _ in 0..3 {
+        desk.send(&alice, chat, &"x".repeat(1_000)).await;
+    }
+    let mut ask = CatchUp { page_max: PageMax { events: 9, bytes: 1 }, ..Desk::since(&bob, from) };
+    for n in 1..=3 {
+        let page = desk.store.catch_up(ask).await.unwrap().unwrap();
+        assert_eq!((page.events.len(), page.has_more), (1, n < 3));
+        assert_eq!(page.done_through, LogId(from.0 + n));
+        (ask.through, ask.done_through) = (Some(page.through), page.done_through);
+    }
+    let stream = StreamId::Conversation(chat);
+    let one = desk.log.events().last().unwrap().bytes();
+    let page_max = PageMax { events: 9, bytes: 2 * one };
+    let page = desk.store.list_stream(bob.user, stream, Pos(1), page_max).await.unwrap();
+    assert_eq!((places(&page.events), page.has_more), (vec![(2, 1), (3, 1)], true));
 }

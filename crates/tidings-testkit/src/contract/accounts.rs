@@ -91,8 +91,8 @@ pub async fn another_app_has_its_own_users(desk: Desk) {
 /// Position 1.
 pub async fn a_new_user_is_the_first_event_of_their_own_stream(desk: Desk) {
     let user = desk.make.user("alice");
-    let stored = desk.store.insert_user(&user, &desk.make.password());
-    let (stored, events) = desk.publishes(stored).await;
+    let password = desk.make.password();
+    let (stored, events) = desk.publishes(desk.store.insert_user(&user, &password)).await;
     stored.unwrap();
     let [event] = &events[..] else { panic!("one event: {events:?}") };
     assert_eq!((event.stream, event.pos, event.span), (StreamId::User(user.id), Pos(1), 1));

@@ -2,9 +2,9 @@
 
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, LogId, Pos, Seq, StreamId};
-use tidings_core::ports::store::{CatchUp, CatchUpPage, SkippedStream};
+use tidings_core::ports::store::{CatchUp, CatchUpPage, PageMax, SkippedStream};
 
-use super::desk::ALL;
+use super::desk::{ALL, EVERYTHING};
 use super::{Desk, Person};
 
 fn ask(user: &Person, from: LogId) -> CatchUp {
@@ -13,7 +13,7 @@ fn ask(user: &Person, from: LogId) -> CatchUp {
         from,
         through: None,
         done_through: from,
-        page_max: ALL,
+        page_max: EVERYTHING,
         stream_events_max: ALL,
         streams_max: ALL,
     }
@@ -65,7 +65,7 @@ pub async fn pages_continue_exactly(desk: Desk) {
     assert_eq!(whole.events, due, "hydrated, in log order");
     for page_max in 1..=10 {
         let mut walked = Vec::new();
-        let mut next = CatchUp { page_max, ..ask(&bob, LogId(0)) };
+        let mut next = CatchUp { page_max: PageMax::events(page_max), ..ask(&bob, LogId(0)) };
         loop {
             let page = replay(&desk, next).await;
             assert!(page.events.len() <= page_max);
@@ -81,13 +81,39 @@ pub async fn pages_continue_exactly(desk: Desk) {
     }
 }
 
+/// Also when bytes end a page; one that is larger than that is given by itself.
+pub async fn pages_are_bounded_in_bytes(desk: Desk) {
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let chat = desk.group([&alice, &bob]).await;
+    let from = desk.end().await;
+    for n in 0..6 {
+        desk.send(&alice, chat, &"x".repeat(1_000 * n)).await;
+    }
+    let whole = replay(&desk, ask(&bob, from)).await.events;
+    for bytes in [1, 3_500, 6_000, 100_000] {
+        let mut walked = Vec::new();
+        let mut next = CatchUp { page_max: PageMax { bytes, ..EVERYTHING }, ..ask(&bob, from) };
+        loop {
+            let page = replay(&desk, next).await;
+            let held: usize = page.events.iter().map(Event::bytes).sum();
+            assert!(held <= bytes || page.events.len() == 1, "{held} of {bytes}");
+            walked.extend(page.events);
+            next = CatchUp { through: Some(page.through), done_through: page.done_through, ..next };
+            if !page.has_more {
+                break;
+            }
+        }
+        assert_eq!(walked, whole, "pages of {bytes} bytes");
+    }
+}
+
 /// Messages, joinings and leavings that come between two pages come live.
 pub async fn a_fixed_end_is_kept_while_others_write(desk: Desk) {
     let [alice, bob, carol] = desk.people(["alice", "bob", "carol"]).await;
     let chat = desk.group([&alice, &bob]).await;
     let from = desk.end().await;
     desk.send_many(&alice, chat, 4).await;
-    let first = replay(&desk, CatchUp { page_max: 2, ..ask(&bob, from) }).await;
+    let first = replay(&desk, CatchUp { page_max: PageMax::events(2), ..ask(&bob, from) }).await;
     assert!(first.has_more);
     desk.send(&alice, chat, "later").await;
     desk.add(&alice, chat, [&carol]).await;
@@ -178,7 +204,7 @@ pub async fn a_long_stream_is_skipped(desk: Desk) {
     let from = desk.end().await;
     desk.send_many(&alice, long, 6).await;
     desk.send_many(&alice, short, 5).await;
-    let limited = CatchUp { stream_events_max: 5, page_max: 3, ..ask(&bob, from) };
+    let limited = CatchUp { stream_events_max: 5, page_max: PageMax::events(3), ..ask(&bob, from) };
     let first = replay(&desk, limited).await;
     let skipped = SkippedStream { stream: StreamId::Conversation(long), pos: Pos(7), last_seq: Seq(6) };
     assert_eq!(first.skipped, [skipped]);

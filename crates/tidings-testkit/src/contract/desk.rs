@@ -11,7 +11,7 @@ use tidings_core::events::Event;
 use tidings_core::ids::{ConversationId, LogId, UserId};
 use tidings_core::messages::{Error as MessageError, HistoryAnchor, HistoryPage, Message};
 use tidings_core::ports::event_log::{EventLog, Tailed};
-use tidings_core::ports::store::Store;
+use tidings_core::ports::store::{PageMax, Store};
 use tidings_core::sessions::{Actor, Session};
 
 use super::DataSet;
@@ -19,6 +19,8 @@ use crate::builders::Values;
 
 /// More than any page of these stories.
 pub(super) const ALL: usize = 1_000;
+/// The same, for pages of events.
+pub(super) const EVERYTHING: PageMax = PageMax::events(ALL);
 
 /// A store, what it has published, and what it takes to ask something of it.
 pub struct Desk {

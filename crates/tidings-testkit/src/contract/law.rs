@@ -84,7 +84,7 @@ async fn tell(
         events.iter().for_each(|event| apply(&mut state, event));
         let mut touched: Vec<_> = events.iter().map(|event| event.stream).collect();
         touched.extend(intention.conversation().map(StreamId::Conversation));
-        views::assert_streams_match(&desk, &state, &touched).await;
+        views::assert_streams_match(&desk, &state, &touched, step).await;
         if cast.wants_restart(step) {
             desk = desk.reopen().await;
             story.intentions.push("(closed and opened again)".to_owned());
@@ -99,23 +99,29 @@ fn assert_told_enough(seen: &BTreeMap<(&str, &str), usize>) {
     eprintln!("{seen:?}");
     for told in [
         ("send", "done"),
-        ("send", "refused"),
+        ("send", "not_participant"),
+        ("send", "session_ended"),
+        ("send", "not_found"),
         ("retry", "again"),
-        ("retry with another body", "refused"),
+        ("retry with another body", "client_message_id_reused"),
         ("add", "done"),
-        ("add", "refused"),
+        ("add", "forbidden"),
+        ("add", "fixed_participants"),
+        ("add", "unknown_user"),
+        ("add", "too_many"),
+        ("add", "idempotency_key_reused"),
         ("remove", "done"),
-        ("remove", "refused"),
+        ("remove", "forbidden"),
         ("leave", "done"),
-        ("leave", "refused"),
+        ("leave", "last_owner"),
         ("direct", "done"),
         ("direct", "again"),
         ("group", "done"),
-        ("group", "refused"),
+        ("group", "unknown_user"),
         ("group retry", "again"),
         ("notes", "done"),
         ("register", "done"),
-        ("register", "refused"),
+        ("register", "username_taken"),
         ("log out", "done"),
     ] {
         assert!(seen.contains_key(&told), "no sequence has told of {told:?}: {seen:?}");

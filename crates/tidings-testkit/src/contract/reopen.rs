@@ -5,7 +5,7 @@ use tidings_core::ids::{ConversationId, LogId, Pos, StreamId};
 use tidings_core::messages::{Error, HistoryAnchor};
 use tidings_core::ports::store::CatchUp;
 
-use super::desk::ALL;
+use super::desk::{ALL, EVERYTHING};
 use super::{Desk, Person};
 
 /// A group in which somebody sends, leaves, comes back and sends, so that marks and heads are in many states.
@@ -39,7 +39,7 @@ async fn answers(desk: &Desk, people: &[Person; 3], chat: ConversationId) -> Vec
             from: LogId(0),
             through: None,
             done_through: LogId(0),
-            page_max: ALL,
+            page_max: EVERYTHING,
             stream_events_max: ALL,
             streams_max: ALL,
         };
@@ -50,7 +50,7 @@ async fn answers(desk: &Desk, people: &[Person; 3], chat: ConversationId) -> Vec
             format!("{:?}", desk.list(person).await),
             format!("{:?}", desk.participants(person, chat).await),
             format!("{:?}", desk.history(person, chat, HistoryAnchor::Latest, ALL).await),
-            format!("{:?}", desk.store.list_stream(person.id(), stream, Pos(0), ALL).await.unwrap()),
+            format!("{:?}", desk.store.list_stream(person.id(), stream, Pos(0), EVERYTHING).await.unwrap()),
             format!("{:?}", desk.store.catch_up(all).await.unwrap()),
         ]);
     }

@@ -1,7 +1,6 @@
 //! Sessions: refresh tokens that rotate, and sessions that end once and for good.
 
-use tidings_core::accounts::User;
-use tidings_core::events::EventBody;
+use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{SessionId, StreamId};
 use tidings_core::ports::store::{Revocation, Rotation};
 use tidings_core::sessions::{Error, RefreshTokenHash, Session};
@@ -11,7 +10,6 @@ use super::{Desk, Person};
 const GRACE_SECONDS: i64 = 30;
 
 struct Device {
-    user: User,
     session: Session,
     token: RefreshTokenHash,
 }
@@ -20,7 +18,7 @@ async fn device(desk: &Desk, name: &str) -> Device {
     let user = desk.person(name).await.user;
     let (session, token) = (desk.make.session(&user), desk.make.refresh_token());
     desk.silently(desk.store.insert_session(&session, token)).await.expect("a session");
-    Device { user, session, token }
+    Device { session, token }
 }
 
 fn rotation(desk: &Desk, presented: RefreshTokenHash, next: RefreshTokenHash) -> Rotation {
@@ -34,7 +32,7 @@ async fn revoked(desk: &Desk) -> Vec<SessionId> {
     revocations.iter().map(|revocation| revocation.session).collect()
 }
 
-fn assert_ended(events: &[tidings_core::events::Event], session: &Session) {
+fn assert_ended(events: &[Event], session: &Session) {
     let [event] = events else { panic!("one event: {events:?}") };
     assert_eq!(event.stream, StreamId::User(session.user));
     assert!(matches!(event.body, EventBody::SessionEnded { session: ended, .. } if ended == session.id));

@@ -1,13 +1,14 @@
 //! One stream as a user may see it: how a device fills a gap.
 
 use tidings_core::ids::{ConversationId, Pos, StreamId};
-use tidings_core::ports::store::{ReadStreamError, StreamPage};
+use tidings_core::ports::store::{PageMax, ReadStreamError, StreamPage};
 
+use super::desk::EVERYTHING;
 use super::{Desk, Person};
 
 async fn page(desk: &Desk, viewer: &Person, chat: ConversationId, after: u64, limit: usize) -> StreamPage {
     let stream = StreamId::Conversation(chat);
-    desk.store.list_stream(viewer.id(), stream, Pos(after), limit).await.expect("one of its people")
+    desk.store.list_stream(viewer.id(), stream, Pos(after), PageMax::events(limit)).await.expect("one of its people")
 }
 
 /// `(pos, span)` of each.
@@ -67,6 +68,31 @@ pub async fn spans_reach_over_what_is_not_theirs(desk: Desk) {
     }
 }
 
+/// One is given whatever its size, and what is left out is said to be there.
+pub async fn a_page_is_bounded_in_bytes(desk: Desk) {
+    let [alice] = desk.people(["alice"]).await;
+    let chat = desk.group([&alice]).await;
+    for n in 0..6 {
+        desk.send(&alice, chat, &"x".repeat(1_000 * n)).await;
+    }
+    let stream = StreamId::Conversation(chat);
+    for bytes in [1, 3_500, 6_000, 100_000] {
+        let mut walked = Vec::new();
+        loop {
+            let after = walked.last().map_or(Pos(1), |event: &tidings_core::events::Event| event.pos);
+            let page = desk.store.list_stream(alice.id(), stream, after, PageMax { bytes, ..EVERYTHING }).await.unwrap();
+            let held: usize = page.events.iter().map(tidings_core::events::Event::bytes).sum();
+            assert!(held <= bytes || page.events.len() == 1, "{held} of {bytes}");
+            walked.extend(page.events);
+            if !page.has_more {
+                break;
+            }
+        }
+        let whole = page(&desk, &alice, chat, 1, 100).await;
+        assert_eq!(walked, whole.events, "pages of {bytes} bytes");
+    }
+}
+
 /// The leaving itself is the last.
 pub async fn one_who_left_reads_up_to_leaving(desk: Desk) {
     let [alice, bob] = desk.people(["alice", "bob"]).await;
@@ -86,11 +112,11 @@ pub async fn own_streams_are_for_oneself(desk: Desk) {
     let [alice, eve] = desk.people(["alice", "eve"]).await;
     let chat = desk.group([&alice]).await;
     desk.log_out(&alice).await;
-    let own = desk.store.list_stream(alice.id(), StreamId::User(alice.id()), Pos(0), 10).await.unwrap();
+    let own = desk.store.list_stream(alice.id(), StreamId::User(alice.id()), Pos(0), EVERYTHING).await.unwrap();
     assert_eq!(steps(&own), [(1, 1), (2, 1)], "the account and the end of the session");
     let nowhere = StreamId::Conversation(ConversationId(alice.id().0));
     for stream in [StreamId::User(alice.id()), StreamId::Conversation(chat), nowhere] {
-        let refused = desk.store.list_stream(eve.id(), stream, Pos(0), 10).await;
+        let refused = desk.store.list_stream(eve.id(), stream, Pos(0), EVERYTHING).await;
         assert_eq!(refused, Err(ReadStreamError::NotFound), "{stream}");
     }
 }

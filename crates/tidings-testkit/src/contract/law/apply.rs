@@ -60,7 +60,6 @@ pub fn apply(state: &mut State, event: &Event) {
     match (&event.body, event.stream) {
         (EventBody::UserRegistered(user), StreamId::User(id)) => {
             assert_eq!((user.id, event.actor), (id, id));
-            head.last_sent_log = event.log_id;
             assert_eq!(state.users.insert(id, user.clone()), None, "registered twice");
         }
         (EventBody::SessionEnded { .. }, StreamId::User(_)) => {}

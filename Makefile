@@ -1,0 +1,14 @@
+# Two commands: `make run` serves, `make test` tests everything. Both install what they need where they may.
+
+.PHONY: run test help
+
+run: ## Build and serve on http://127.0.0.1:3000, with ./data as the data directory
+	@scripts/need.sh cc cargo
+	cargo run --locked --release --quiet --package tidings-server -- serve
+
+test: ## Format, lints, every test, and the README's tour
+	@scripts/need.sh cc cargo rustfmt clippy node npm curl
+	scripts/test.sh
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'

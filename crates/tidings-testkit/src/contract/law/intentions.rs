@@ -1,0 +1,290 @@
+//! Random intentions of a handful of people, the impossible and the repeated among them.
+
+use tidings_core::conversations::Error as ConversationError;
+use tidings_core::error::{Refusal, StoreError};
+use tidings_core::ids::{ConversationId, UserId};
+use tidings_core::ports::store::{AddParticipants, AppendMessage, NewConversation};
+
+use crate::builders::mixed;
+use crate::contract::{Desk, Person};
+
+/// How often what happens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mix {
+    /// Sends, in a hundred.
+    pub send: u64,
+}
+
+/// What somebody wants. People and conversations are numbers in the cast.
+#[derive(Debug, Clone)]
+pub(super) enum Intention {
+    Register { name: String },
+    Send { who: usize, chat: ConversationId, stale: bool },
+    Retry { append: AppendMessage, other_body: bool },
+    Direct { who: usize, with: usize },
+    Notes { who: usize },
+    Group { who: usize, users: Vec<UserId>, key: Option<String> },
+    GroupRetry { new: NewConversation },
+    Add { who: usize, chat: ConversationId, users: Vec<UserId>, max: usize, key: Option<String> },
+    Remove { who: usize, chat: ConversationId, gone: usize },
+    LogOut { who: usize },
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The store took it.
+    Done,
+    /// It stood already.
+    Again,
+    /// A rule said no, by its code.
+    Refused(&'static str),
+}
+
+impl Outcome {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Again => "again",
+            Self::Refused(code) => code,
+        }
+    }
+
+    fn of<T, E: Refusal + std::fmt::Debug>(answer: Result<T, E>, again: impl Fn(&T) -> bool) -> Self {
+        match answer {
+            Ok(value) if again(&value) => Self::Again,
+            Ok(_) => Self::Done,
+            Err(error) => {
+                let broken = [StoreError::Failed.code(), StoreError::OutcomeUnknown.code()];
+                assert!(!broken.contains(&error.code()), "the store itself failed: {error:?}");
+                Self::Refused(error.code().as_str())
+            }
+        }
+    }
+}
+
+impl Intention {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Register { .. } => "register",
+            Self::Send { .. } => "send",
+            Self::Retry { other_body: false, .. } => "retry",
+            Self::Retry { other_body: true, .. } => "retry with another body",
+            Self::Direct { .. } => "direct",
+            Self::Notes { .. } => "notes",
+            Self::Group { .. } => "group",
+            Self::GroupRetry { .. } => "group retry",
+            Self::Add { .. } => "add",
+            Self::Remove { who, gone, .. } if who == gone => "leave",
+            Self::Remove { .. } => "remove",
+            Self::LogOut { .. } => "log out",
+        }
+    }
+
+    /// The conversation that it is about, if there is one before it.
+    pub(super) fn conversation(&self) -> Option<ConversationId> {
+        match self {
+            Self::Send { chat, .. } | Self::Add { chat, .. } | Self::Remove { chat, .. } => Some(*chat),
+            Self::Retry { append, .. } => Some(append.conversation),
+            _ => None,
+        }
+    }
+}
+
+/// Who and what there is, and the dice.
+pub(super) struct Cast {
+    people: Vec<Person>,
+    /// The login of each before the present one, once it has ended.
+    stale: Vec<Option<Person>>,
+    chats: Vec<ConversationId>,
+    sent: Vec<AppendMessage>,
+    groups: Vec<NewConversation>,
+    mix: Mix,
+    dice: u64,
+    restart_at: usize,
+}
+
+const NAMES: [&str; 6] = ["alice", "bob", "carol", "dora", "eve", "frank"];
+
+impl Cast {
+    pub(super) async fn arrive(desk: &Desk, seed: u64, mix: Mix) -> Self {
+        let people = desk.people(["alice", "bob", "carol", "dora"]).await.to_vec();
+        let chats = vec![desk.group([&people[0], &people[1], &people[2]]).await];
+        let stale = vec![None; people.len()];
+        let mut cast =
+            Self { people, stale, chats, sent: vec![], groups: vec![], mix, dice: mixed(seed), restart_at: 0 };
+        cast.restart_at = cast.below(super::INTENTIONS * 3);
+        cast
+    }
+
+    /// One sequence in three.
+    pub(super) fn wants_restart(&self, step: usize) -> bool {
+        step == self.restart_at
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        self.dice = self.dice.wrapping_add(1);
+        usize::try_from(mixed(self.dice) % n as u64).expect("below a usize")
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    fn someone(&mut self) -> usize {
+        self.below(self.people.len())
+    }
+
+    fn someone_else(&mut self) -> UserId {
+        let n = self.someone();
+        self.people[n].id()
+    }
+
+    fn some_chat(&mut self) -> ConversationId {
+        let n = self.below(self.chats.len());
+        self.chats[n]
+    }
+
+    fn some_users(&mut self, desk: &Desk) -> Vec<UserId> {
+        let count = 1 + self.below(3);
+        let mut users: Vec<UserId> = (0..count).map(|_| self.someone_else()).collect();
+        if self.one_in(12) {
+            users.push(desk.make.user("nobody").id);
+        }
+        users
+    }
+
+    pub(super) fn choose(&mut self, desk: &Desk) -> Intention {
+        desk.make.clock.advance_seconds(1);
+        let who = self.someone();
+        if self.below(100) < usize::try_from(self.mix.send).unwrap_or(100) {
+            let stale = self.one_in(6);
+            return Intention::Send { who, chat: self.some_chat(), stale };
+        }
+        match self.below(16) {
+            0 => Intention::Register { name: NAMES[self.below(NAMES.len())].to_owned() },
+            1 => self.some_direct(who),
+            2 => Intention::Notes { who },
+            3 | 4 => self.some_group(desk, who),
+            5 if !self.groups.is_empty() => {
+                let n = self.below(self.groups.len());
+                Intention::GroupRetry { new: self.groups[n].clone() }
+            }
+            6 | 7 if !self.sent.is_empty() => {
+                let n = self.below(self.sent.len());
+                Intention::Retry { append: self.sent[n].clone(), other_body: self.one_in(3) }
+            }
+            8 => Intention::LogOut { who },
+            5..=11 => self.some_add(desk, who),
+            12 => Intention::Remove { who, chat: self.some_chat(), gone: who },
+            _ => {
+                let who = if self.one_in(2) { 0 } else { who };
+                Intention::Remove { who, chat: self.some_chat(), gone: self.someone() }
+            }
+        }
+    }
+
+    fn some_direct(&mut self, who: usize) -> Intention {
+        let step = 1 + self.below(self.people.len() - 1);
+        Intention::Direct { who, with: (who + step) % self.people.len() }
+    }
+
+    fn some_group(&mut self, desk: &Desk, who: usize) -> Intention {
+        let users = self.some_users(desk);
+        let key = self.one_in(2).then(|| format!("key-{}", self.dice));
+        Intention::Group { who, users, key }
+    }
+
+    fn some_add(&mut self, desk: &Desk, who: usize) -> Intention {
+        // The first of them owns the first group, so that not everything is refused.
+        let who = if self.one_in(2) { 0 } else { who };
+        let max = if self.one_in(8) { 3 } else { 100 };
+        let key = self.one_in(3).then(|| format!("key-{}", self.below(5)));
+        Intention::Add { who, chat: self.some_chat(), users: self.some_users(desk), max, key }
+    }
+
+    pub(super) async fn perform(&mut self, desk: &Desk, intention: &Intention) -> Outcome {
+        match intention {
+            Intention::Register { name } => self.register(desk, name).await,
+            Intention::Send { who, chat, stale } => self.send(desk, *who, *chat, *stale).await,
+            Intention::Retry { append, other_body } => self.retry(desk, append, *other_body).await,
+            Intention::Direct { who, with } => {
+                self.make(desk, desk.make.direct(&self.people[*who].actor, self.people[*with].id())).await
+            }
+            Intention::Notes { who } => self.make(desk, desk.make.notes(&self.people[*who].actor)).await,
+            Intention::Group { who, users, key } => self.make_group(desk, *who, users, key.as_deref()).await,
+            Intention::GroupRetry { new } => self.make(desk, new.clone()).await,
+            Intention::Add { who, chat, users, max, key } => {
+                let request = key.as_ref().map(|key| desk.make.keyed(key, &format!("{chat} {users:?}")));
+                let add = desk.make.addition(&self.people[*who].actor, *chat, users);
+                let add = AddParticipants { participants_max: *max, request, ..add };
+                Outcome::of(desk.store.add_participants(add).await, |_| false)
+            }
+            Intention::Remove { who, chat, gone } => {
+                let remove = desk.make.removal(&self.people[*who].actor, *chat, self.people[*gone].id());
+                Outcome::of(desk.store.remove_participant(remove).await, |()| false)
+            }
+            Intention::LogOut { who } => self.log_out(desk, *who).await,
+        }
+    }
+
+    async fn register(&mut self, desk: &Desk, name: &str) -> Outcome {
+        let user = desk.make.user(name);
+        let answer = desk.store.insert_user(&user, &desk.make.password()).await;
+        if answer.is_ok() {
+            self.people.push(desk.log_in(&user).await);
+            self.stale.push(None);
+        }
+        Outcome::of(answer, |()| false)
+    }
+
+    async fn send(&mut self, desk: &Desk, who: usize, chat: ConversationId, stale: bool) -> Outcome {
+        let sender = self.stale[who].as_ref().filter(|_| stale).unwrap_or(&self.people[who]);
+        let append = desk.make.message(&sender.actor, chat, &format!("message {}", self.dice));
+        let answer = desk.store.append_message(append.clone()).await;
+        if answer.is_ok() {
+            self.sent.push(append);
+        }
+        Outcome::of(answer, |sent| sent.replayed)
+    }
+
+    async fn retry(&mut self, desk: &Desk, append: &AppendMessage, other_body: bool) -> Outcome {
+        let present = self.people.iter().find(|person| person.id() == append.actor.user);
+        let mut append = append.clone();
+        append.actor = present.map_or(append.actor, |person| person.actor);
+        if other_body {
+            append.request_mac = desk.make.mac("another body");
+        }
+        Outcome::of(desk.store.append_message(append).await, |sent| sent.replayed)
+    }
+
+    async fn make(&mut self, desk: &Desk, mut new: NewConversation) -> Outcome {
+        let present = self.people.iter().find(|person| person.id() == new.actor.user);
+        new.actor = present.map_or(new.actor, |person| person.actor);
+        let answer = desk.store.insert_conversation(new).await;
+        if let Ok(created) = &answer
+            && !created.found
+        {
+            self.chats.push(created.view.conversation.id);
+        }
+        Outcome::of(answer, |created| created.found)
+    }
+
+    async fn make_group(&mut self, desk: &Desk, who: usize, users: &[UserId], key: Option<&str>) -> Outcome {
+        let request = key.map(|key| desk.make.keyed(key, key));
+        let new = NewConversation { request, ..desk.make.group(&self.people[who].actor, users) };
+        let outcome = self.make(desk, new.clone()).await;
+        if key.is_some() && matches!(outcome, Outcome::Done) {
+            // A retry comes with another id: the server draws one for each request.
+            self.groups.push(NewConversation { id: desk.make.group(&new.actor, &[]).id, ..new });
+        }
+        outcome
+    }
+
+    async fn log_out(&mut self, desk: &Desk, who: usize) -> Outcome {
+        desk.log_out(&self.people[who]).await;
+        let again = desk.log_in(&self.people[who].user).await;
+        self.stale[who] = Some(std::mem::replace(&mut self.people[who], again));
+        Outcome::of(Ok::<_, ConversationError>(()), |()| false)
+    }
+}

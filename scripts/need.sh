@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Makes sure that tools are here: installs what is missing where it may, and names what it cannot get.
+#   scripts/need.sh cc cargo node
+set -u
+
+missing() {
+  case $1 in
+    rustfmt) ! cargo fmt --version >/dev/null 2>&1 ;;
+    clippy) ! cargo clippy --version >/dev/null 2>&1 ;;
+    node) ! node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' >/dev/null 2>&1 ;;
+    *) ! command -v "$1" >/dev/null 2>&1 ;;
+  esac
+}
+
+# The distribution's package of a tool, for those that come from there.
+package_of() {
+  case $1 in
+    cc) echo build-essential ;;
+    node) echo nodejs ;;
+    npm | curl) echo "$1" ;;
+  esac
+}
+
+install() {
+  case $1 in
+    rustfmt | clippy) command -v rustup >/dev/null 2>&1 && rustup component add "$1" ;;
+    *)
+      local package
+      package=$(package_of "$1")
+      [ -n "$package" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 &&
+        apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y "$package"
+      ;;
+  esac >&2
+}
+
+how_to_get() {
+  case $1 in
+    cargo) echo "Rust, by rustup (https://rustup.rs); the version is in rust-toolchain.toml" ;;
+    rustfmt | clippy) echo "rustup component add $1" ;;
+    node) echo "Node.js 20 or newer" ;;
+    cc) echo "a C compiler (Debian: apt-get install build-essential)" ;;
+    *) echo "$1 (Debian: apt-get install $(package_of "$1"))" ;;
+  esac
+}
+
+failed=0
+for tool in "$@"; do
+  if missing "$tool"; then
+    echo "$tool is missing: trying to install it" >&2
+    install "$tool"
+    if missing "$tool"; then
+      echo "$tool is needed and could not be installed. Install it: $(how_to_get "$tool")" >&2
+      failed=1
+    fi
+  fi
+done
+exit $failed
