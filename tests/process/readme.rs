@@ -137,7 +137,8 @@ fn run_shell(script: &str, url: &str) {
 #[test]
 fn the_two_commands_are_the_makefiles() {
     let makefile = std::fs::read_to_string(repository().join("Makefile")).unwrap();
-    let (_, commands) = blocks().into_iter().find(|(_, lines)| lines.iter().any(|line| line.starts_with("make "))).unwrap();
+    let (_, commands) =
+        blocks().into_iter().find(|(_, lines)| lines.iter().any(|line| line.starts_with("make "))).unwrap();
     for line in commands {
         let target = line.split_whitespace().nth(1).unwrap();
         assert!(makefile.contains(&format!("\n{target}: ")), "{target}");
@@ -147,7 +148,14 @@ fn the_two_commands_are_the_makefiles() {
 #[test]
 fn every_link_of_the_documents_leads_somewhere() {
     let mut checked = 0;
-    let documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/api.md", "docs/operate/single-node.md"];
+    let documents = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/api.md",
+        "docs/operate/single-node.md",
+    ];
     for document in documents {
         let path = repository().join(document);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{document}: {error}"));
@@ -168,8 +176,15 @@ fn the_architecture_matches_the_tree() {
     let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
     let mut checked = 0;
     for name in text.split('`').skip(1).step_by(2) {
-        let is_path = name.contains('/') && !name.contains([' ', '{', ':', '*']) && name.starts_with(|c: char| c.is_ascii_lowercase());
-        if is_path && (name.ends_with(".rs") || name.ends_with('/') || name.ends_with(".sql") || name.ends_with(".mjs")) {
+        let is_path = name.contains('/')
+            && !name.contains([' ', '{', ':', '*'])
+            && name.starts_with(|c: char| c.is_ascii_lowercase());
+        if is_path
+            && (name.ends_with(".rs")
+                || name.ends_with('/')
+                || name.ends_with(".sql")
+                || name.ends_with(".mjs"))
+        {
             assert!(repository().join(name).exists(), "{name} is named and does not exist");
             checked += 1;
         }

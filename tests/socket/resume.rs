@@ -111,7 +111,8 @@ async fn joining_and_fetching_race_and_nothing_falls_between() {
     let server = TestServer::start().await;
     let [alice, bob] = server.users(["alice", "bob"]).await;
     let chat = alice.direct_with(&bob).await;
-    let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(send_many(alice.clone(), chat.clone(), EACH))).collect();
+    let senders: Vec<_> =
+        (0..SENDERS).map(|_| tokio::spawn(send_many(alice.clone(), chat.clone(), EACH))).collect();
     let comers: Vec<_> =
         (0..3).map(|_| tokio::spawn(come_and_go(bob.clone(), chat.clone(), SENDERS * EACH))).collect();
     for sender in senders {
@@ -162,7 +163,8 @@ async fn come_and_go(person: Person, chat: String, last: u64) -> usize {
 /// A cold device: it is live, then loads its window, then drops of what came live what the window holds already.
 async fn begin_with_a_window(device: &mut Device, person: &Person, chat: &str) -> u64 {
     let window = person.history(chat, "?limit=200").await;
-    let mut shown = window["messages"].as_array().unwrap().last().map_or(0, |message| message["seq"].as_u64().unwrap());
+    let mut shown =
+        window["messages"].as_array().unwrap().last().map_or(0, |message| message["seq"].as_u64().unwrap());
     loop {
         let event = device.next_event().await;
         match event.body["seq"].as_u64() {

@@ -325,7 +325,8 @@ impl Refusal for Error {
             Self::FixedParticipants => "Only groups change: create a group with these people.".into(),
             Self::TooManyParticipants { max } => format!("A conversation holds at most {max} people.").into(),
             Self::IdempotencyKeyReused => {
-                "Make a new Idempotency-Key for a new request; the same key is for retries of the same one.".into()
+                "Make a new Idempotency-Key for a new request; the same key is for retries of the same one."
+                    .into()
             }
             Self::SessionEnded => "Log in again.".into(),
             Self::Store(error) => error.detail(),

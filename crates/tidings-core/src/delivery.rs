@@ -28,8 +28,8 @@ use crate::sessions::Revocations;
 use crate::sync::Token;
 
 use roster::Rosters;
-pub use tail::TailPart;
 use tail::Tail;
+pub use tail::TailPart;
 
 /// Events read from the store at a time while the log is behind.
 const CATCH_UP_BATCH: usize = 512;
@@ -138,7 +138,8 @@ impl Delivery {
             return;
         }
         let ended_after = self.watermark();
-        let rosters = self.until_read("loading rosters", || self.store.load_rosters(&missing, ended_after)).await;
+        let rosters =
+            self.until_read("loading rosters", || self.store.load_rosters(&missing, ended_after)).await;
         for (id, intervals) in missing.into_iter().zip(rosters) {
             dispatcher.rosters.insert(id, intervals);
         }
@@ -155,8 +156,9 @@ impl Delivery {
         if event.pos > last.next() {
             tracing::warn!(stream = %event.stream, after = %last, pos = %event.pos, "a gap in the log is repaired from the store");
             let (stream, through) = (event.stream, event.pos.previous());
-            let missed =
-                self.until_read("repairing a gap", || self.store.list_stream_range(stream, last, through)).await;
+            let missed = self
+                .until_read("repairing a gap", || self.store.list_stream_range(stream, last, through))
+                .await;
             for event in missed {
                 self.deliver(dispatcher, &Arc::new(event));
             }

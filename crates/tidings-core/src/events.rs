@@ -75,9 +75,8 @@ impl EventBody {
     /// What a catch-up may fold to the last event. A sent message is never folded away: it carries sender and time.
     #[must_use]
     pub fn thing(&self) -> Option<Thing> {
-        let participation = |membership: &Membership| {
-            Some(Thing::Participation(membership.conversation, membership.user))
-        };
+        let participation =
+            |membership: &Membership| Some(Thing::Participation(membership.conversation, membership.user));
         match self {
             Self::ParticipantJoined(participant) => participation(&participant.membership),
             Self::ParticipantLeft { membership, .. } => participation(membership),
@@ -97,12 +96,16 @@ impl Event {
         const NAMES: usize = 100;
         let body = match &self.body {
             EventBody::MessageSent(message) => {
-                size_of::<Message>() + message.content.len() + message.metadata.as_ref().map_or(0, String::len)
+                size_of::<Message>()
+                    + message.content.len()
+                    + message.metadata.as_ref().map_or(0, String::len)
             }
             EventBody::ConversationCreated { participants, .. } => {
                 participants.len() * (size_of::<Participant>() + NAMES)
             }
-            EventBody::ParticipantJoined(_) | EventBody::ParticipantLeft { .. } | EventBody::UserRegistered(_) => NAMES,
+            EventBody::ParticipantJoined(_)
+            | EventBody::ParticipantLeft { .. }
+            | EventBody::UserRegistered(_) => NAMES,
             EventBody::SessionEnded { .. } => 0,
         };
         size_of::<Self>() + body

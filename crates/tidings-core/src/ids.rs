@@ -278,7 +278,9 @@ mod tests {
         let id = MessageId { conversation: conversation(), seq: Seq(7) }.to_string();
         assert!(format!("1{id}").parse::<MessageId>().is_err(), "a leading zero is another spelling");
         assert!(id[1..].parse::<MessageId>().is_err());
-        assert!(MessageId { conversation: conversation(), seq: Seq(0) }.to_string().parse::<MessageId>().is_err());
+        assert!(
+            MessageId { conversation: conversation(), seq: Seq(0) }.to_string().parse::<MessageId>().is_err()
+        );
         assert!("z".repeat(4000).parse::<MessageId>().is_err());
     }
 

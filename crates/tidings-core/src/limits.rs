@@ -149,7 +149,10 @@ mod tests {
         let mut limits = Limits::default();
         assert_eq!(limits.set("content_bytes_max", 100), Ok(()));
         assert_eq!(limits.content_bytes_max, 100);
-        assert_eq!(limits.set("content_bytes_max", 0), Err(LimitError::OutOfRange { min: 1, max: 128 * 1024 }));
+        assert_eq!(
+            limits.set("content_bytes_max", 0),
+            Err(LimitError::OutOfRange { min: 1, max: 128 * 1024 })
+        );
         assert_eq!(limits.set("content", 1), Err(LimitError::Unknown));
     }
 

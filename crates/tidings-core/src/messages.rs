@@ -111,7 +111,8 @@ impl Refusal for Error {
             Self::NotParticipant => "You have left or were removed. Ask somebody to add you again.".into(),
             Self::Forbidden => "Ask an owner or admin of the conversation.".into(),
             Self::ClientMessageIdReused => {
-                "Make a new clientMessageId for a new message; the same id is for retries of the same one.".into()
+                "Make a new clientMessageId for a new message; the same id is for retries of the same one."
+                    .into()
             }
             Self::SessionEnded => "Log in again.".into(),
             Self::Store(error) => error.detail(),

@@ -106,7 +106,8 @@ impl Refusal for Error {
     fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::TokenInvalid => {
-                "This is not one of this server's tokens of this kind. Log in, and send the accessToken.".into()
+                "This is not one of this server's tokens of this kind. Log in, and send the accessToken."
+                    .into()
             }
             Self::TokenExpired => "Get a new one with POST /api/auth/refresh and send this again.".into(),
             Self::Ended => "Log in again.".into(),

@@ -1,7 +1,7 @@
 //! The socket side of the API: the handshake, the replay, and the events that clients send.
 //!
 //! A client event is decoded, given to one service function, and its answer encoded as the ack. To add one: its file
-//! here and its line in [`SocketHandler::event`].
+//! here and its line in [`answer`].
 
 pub(crate) mod ack;
 mod connect;
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tidings_core::error::Code;
 use tidings_core::services::Services;
+use tidings_core::sessions::Actor;
 use tidings_socketio::{CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Server};
 
 use crate::hub::{Hub, Member, end};
@@ -94,23 +95,14 @@ impl Handler for SocketHandler {
     }
 
     fn event(&self, connection: &Connection<Member>, event: Event) -> BoxFuture<Option<String>> {
-        let actor = connection.state().actor;
-        if let Err(error) = self.services.check_session(&actor) {
-            let refused = Refused::from(error);
-            end(connection, &refused);
-            return ack::refuse(refused);
+        let (services, actor) = (Arc::clone(&self.services), connection.state().actor);
+        if let Err(error) = services.check_session(&actor) {
+            end(connection, &error.into());
         }
-        let services = Arc::clone(&self.services);
-        match event.name() {
-            "message:send" => {
-                Box::pin(async move { Some(messages::on_message_send(&services, &actor, &event).await) })
-            }
-            "sync" => Box::pin(async move { Some(sync::on_sync(&services, &actor, &event).await) }),
-            name if NOT_SERVED.contains(&name) => {
-                ack::refuse(Refused::new(Code::NotSupported, "This version does not serve this event."))
-            }
-            _ => ack::refuse(Refused::new(Code::UnknownEvent, "Send message:send or sync.")),
-        }
+        Box::pin(async move {
+            let answer = answer(&services, &actor, &event).await;
+            Some(answer.unwrap_or_else(|refused| ack::refused_ack(&services, &refused)))
+        })
     }
 
     fn disconnected(&self, connection: &Connection<Member>, reason: CloseReason) {
@@ -118,5 +110,18 @@ impl Handler for SocketHandler {
         self.hub.unregister(connection);
         self.services.delivery.untrack(actor.user);
         tracing::debug!(user = %actor.user, connection = %connection.id(), reason = reason.code(), "a socket closed");
+    }
+}
+
+/// The ack of an event, as JSON.
+async fn answer(services: &Services, actor: &Actor, event: &Event) -> Result<String, Refused> {
+    services.check_session(actor)?;
+    match event.name() {
+        "message:send" => messages::on_message_send(services, actor, event).await,
+        "sync" => sync::on_sync(services, actor, event).await,
+        name if NOT_SERVED.contains(&name) => {
+            Err(Refused::new(Code::NotSupported, "This version does not serve this event."))
+        }
+        _ => Err(Refused::new(Code::UnknownEvent, "Send message:send or sync.")),
     }
 }

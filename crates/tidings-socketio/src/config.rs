@@ -38,7 +38,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// Engine.IO's own intervals, and the limits of `API.md`.
+    /// Engine.IO's own intervals.
     fn default() -> Self {
         Self {
             ping_interval: Duration::from_secs(25),

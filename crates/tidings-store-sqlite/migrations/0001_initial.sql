@@ -1,4 +1,4 @@
--- The tables of DATA.md 1. Ids are blobs of 16 bytes, a stream is a byte of kind and the id, times are milliseconds
+-- Ids are blobs of 16 bytes, a stream is a byte of kind and the id, times are milliseconds
 -- since 1970. Columns that no verb fills yet stand here so that a later one needs no rewrite of everybody's data.
 
 CREATE TABLE meta (

@@ -6,7 +6,8 @@
 //! - The overlay changes after the commit and before anybody hears of it; never by a batch that was rolled back.
 //! - An entry leaves it after its flush has committed.
 //! - A reader takes its part of the overlay **first** and opens its snapshot after: what left the overlay meanwhile is
-//!   in the rows, and the greater `last_log` wins. What the reader then sees is the state at [`Taken::log`].
+//!   in the rows, and the greater `last_log` wins. A stream's rows are then read as they were at its head's position,
+//!   for the snapshot may be newer; of the log as a whole, the reader knows everything up to [`Taken::log`].
 
 pub(crate) mod flush;
 pub(crate) mod rebuild;
@@ -43,7 +44,7 @@ pub(crate) struct Dirty {
 
 /// Whoever reads rows together with what is newer than they are.
 pub(crate) trait Newer {
-    /// The state that is read: what came later in the log is not there yet.
+    /// Everything up to here in the log is in the heads that this gives, or in their rows.
     fn as_of(&self) -> LogId;
     /// A head that may be newer than its row.
     fn head(&self, stream: StreamId) -> Option<Head>;
@@ -58,6 +59,8 @@ pub(crate) struct Overlay(RwLock<State>);
 #[derive(Debug)]
 struct State {
     log: LogId,
+    /// The last commit in which somebody came in or went.
+    memberships_log: LogId,
     dirty: HashMap<StreamId, Dirty>,
 }
 
@@ -71,14 +74,28 @@ pub(crate) struct Taken {
 
 impl Overlay {
     pub(crate) fn new(log: LogId) -> Self {
-        Self(RwLock::new(State { log, dirty: HashMap::new() }))
+        Self(RwLock::new(State { log, memberships_log: log, dirty: HashMap::new() }))
     }
 
     /// What is newer of these streams, at one moment.
     pub(crate) fn take(&self, streams: &[StreamId]) -> Taken {
+        self.0.read().take(streams)
+    }
+
+    /// The last commit in which somebody came in or went.
+    pub(crate) fn memberships_log(&self) -> LogId {
+        self.0.read().memberships_log
+    }
+
+    /// The same for streams that were listed when [`Self::memberships_log`] was `listed_at`. When people have come or
+    /// gone since, the list may be too short and everything is taken: rare, and some milliseconds at most.
+    pub(crate) fn take_listed(&self, streams: &[StreamId], listed_at: LogId) -> Taken {
         let state = self.0.read();
-        let known = |stream: &StreamId| state.dirty.get(stream).map(|dirty| (*stream, dirty.clone()));
-        Taken { log: state.log, dirty: streams.iter().filter_map(known).collect() }
+        if state.memberships_log == listed_at {
+            state.take(streams)
+        } else {
+            Taken { log: state.log, dirty: state.dirty.clone() }
+        }
     }
 
     pub(crate) fn get(&self, stream: StreamId) -> Option<Dirty> {
@@ -95,9 +112,12 @@ impl Overlay {
     }
 
     /// Takes over what a commit changed.
-    pub(crate) fn merge(&self, log: LogId, staged: HashMap<StreamId, Dirty>) {
+    pub(crate) fn merge(&self, log: LogId, staged: HashMap<StreamId, Dirty>, memberships_changed: bool) {
         let mut state = self.0.write();
         state.log = log;
+        if memberships_changed {
+            state.memberships_log = log;
+        }
         for (stream, newer) in staged {
             match state.dirty.get_mut(&stream) {
                 Some(dirty) => {
@@ -131,6 +151,13 @@ impl Overlay {
     /// The last commit.
     pub(crate) fn log(&self) -> LogId {
         self.0.read().log
+    }
+}
+
+impl State {
+    fn take(&self, streams: &[StreamId]) -> Taken {
+        let known = |stream: &StreamId| self.dirty.get(stream).map(|dirty| (*stream, dirty.clone()));
+        Taken { log: self.log, dirty: streams.iter().filter_map(known).collect() }
     }
 }
 
@@ -187,4 +214,42 @@ pub(crate) fn insert_row(conn: &Connection, stream: StreamId, head: &Head) -> ru
         int(head.last_sent_log.0)?,
     ))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn stream(n: u128) -> StreamId {
+        StreamId::Conversation(ConversationId(Uuid::from_u128(n)))
+    }
+
+    fn at(log: u64) -> Dirty {
+        Dirty { head: Head { last_log: LogId(log), ..Head::default() }, marks: HashMap::new() }
+    }
+
+    #[test]
+    fn a_list_of_streams_from_before_a_join_takes_everything() {
+        let overlay = Overlay::new(LogId(0));
+        overlay.merge(LogId(1), HashMap::from([(stream(1), at(1))]), false);
+        let listed_at = overlay.memberships_log();
+        overlay.merge(LogId(2), HashMap::from([(stream(2), at(2))]), false);
+        let taken = overlay.take_listed(&[stream(1)], listed_at);
+        assert_eq!((taken.log, taken.head(stream(2))), (LogId(2), None));
+        overlay.merge(LogId(3), HashMap::from([(stream(2), at(3))]), true);
+        let taken = overlay.take_listed(&[stream(1)], listed_at);
+        assert_eq!((taken.log, taken.head(stream(2))), (LogId(3), Some(at(3).head)));
+    }
+
+    #[test]
+    fn what_was_taken_stays_as_it_was() {
+        let overlay = Overlay::new(LogId(0));
+        overlay.merge(LogId(1), HashMap::from([(stream(1), at(1))]), false);
+        let taken = overlay.take(&[stream(1)]);
+        overlay.merge(LogId(2), HashMap::from([(stream(1), at(2))]), false);
+        overlay.forget(&[stream(1)]);
+        assert_eq!((taken.log, taken.head(stream(1))), (LogId(1), Some(at(1).head)));
+        assert_eq!((overlay.len(), overlay.log()), (0, LogId(2)));
+    }
 }

@@ -85,7 +85,7 @@ impl MessageStore for SqliteStore {
                 let snapshot = reader.conversation(id.conversation)?;
                 let rows = snapshot.rows();
                 let Some(head) = rows.head(StreamId::Conversation(id.conversation))? else { return Ok(None) };
-                let readable = readable(&rows.intervals(id.conversation, viewer)?, &head);
+                let readable = readable(&rows.intervals(id.conversation, viewer, head.last_pos)?, &head);
                 let may_read = readable.iter().any(|range| range.contains(&id.seq.0));
                 Ok(if may_read { rows.message(id)? } else { None })
             })

@@ -100,7 +100,10 @@ impl Drop for Lent<'_> {
 impl<'a> Reader<'a> {
     /// A snapshot in which the heads of these streams may be asked for.
     pub(crate) fn snapshot(&self, streams: &[StreamId]) -> rusqlite::Result<Snapshot<'a>> {
-        let taken = self.overlay.take(streams);
+        self.open(self.overlay.take(streams))
+    }
+
+    fn open(&self, taken: Taken) -> rusqlite::Result<Snapshot<'a>> {
         self.conn.prepare_cached("BEGIN")?.execute([])?;
         Ok(Snapshot { conn: self.conn, taken })
     }
@@ -112,9 +115,10 @@ impl<'a> Reader<'a> {
 
     /// A snapshot of all that is the user's: the own stream, and every conversation that the user is or was in.
     ///
-    /// Which those are is asked before the overlay is taken. One that is joined in between began later than the
-    /// state that is read.
+    /// Which those are is asked before the overlay is taken, so one that is joined in between would be missed, and
+    /// with it the join: [`Overlay::take_listed`] sees to that.
     pub(crate) fn user(&self, user: UserId) -> rusqlite::Result<Snapshot<'a>> {
+        let listed_at = self.overlay.memberships_log();
         let mut streams = vec![StreamId::User(user)];
         {
             let mut statement =
@@ -124,7 +128,7 @@ impl<'a> Reader<'a> {
                 streams.push(StreamId::Conversation(ConversationId::from_bytes(row.get(0)?)));
             }
         }
-        self.snapshot(&streams)
+        self.open(self.overlay.take_listed(&streams, listed_at))
     }
 }
 

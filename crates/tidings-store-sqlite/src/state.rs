@@ -85,6 +85,7 @@ impl Memory {
         for (stream, dirty) in &staged.dirty {
             self.heads.put(*stream, dirty.head);
         }
+        let memberships_changed = staged.senders.values().any(Option::is_none);
         for (key, sender) in staged.senders {
             match sender {
                 Some(sender) => self.senders.put(key, sender),
@@ -93,7 +94,7 @@ impl Memory {
         }
         self.ended.extend(staged.ended);
         self.log = staged.log;
-        self.overlay.merge(staged.log, staged.dirty);
+        self.overlay.merge(staged.log, staged.dirty, memberships_changed);
     }
 
     /// Forgets ended sessions whose last access token has expired.

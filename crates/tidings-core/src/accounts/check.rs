@@ -11,7 +11,8 @@ pub(super) fn check_register(command: Register, limits: &Limits) -> Result<Regis
     let username = check_username(&command.username, limits, &mut errors);
     check_password(&command.password, limits, &mut errors);
     let email = command.email.map(|email| check_email(&email, limits, &mut errors));
-    let mut name = |pointer, name: Option<String>| name.map(|name| check_name(pointer, name, limits, &mut errors));
+    let mut name =
+        |pointer, name: Option<String>| name.map(|name| check_name(pointer, name, limits, &mut errors));
     let display_name = name("/displayName", command.display_name);
     let first_name = name("/firstName", command.first_name);
     let last_name = name("/lastName", command.last_name);
@@ -125,7 +126,11 @@ mod tests {
             ("a@b@c.org", false),
             ("a@.é", false),
         ] {
-            assert_eq!(check_register(register("ann", Some(email)), &Limits::default()).is_ok(), taken, "{email}");
+            assert_eq!(
+                check_register(register("ann", Some(email)), &Limits::default()).is_ok(),
+                taken,
+                "{email}"
+            );
         }
     }
 }

@@ -12,14 +12,21 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::BadCredentials`] for an unknown login and a wrong password alike.
-    pub async fn login(&self, login: &str, password: String, device: Option<String>) -> Result<SignedIn, Error> {
+    pub async fn login(
+        &self,
+        login: &str,
+        password: String,
+        device: Option<String>,
+    ) -> Result<SignedIn, Error> {
         let max = self.limits.device_chars_max;
         if device.as_ref().is_some_and(|device| device.chars().count() > max) {
             let error = FieldError::new("/device", Code::TooLong, format!("at most {max} characters"));
             return Err(Error::Invalid(vec![error]));
         }
         // Over-long input cannot be right; hashing it would only cost.
-        if login.len() > self.limits.email_bytes_max || password.chars().count() > self.limits.password_chars_max {
+        if login.len() > self.limits.email_bytes_max
+            || password.chars().count() > self.limits.password_chars_max
+        {
             return Err(Error::BadCredentials);
         }
         let credentials = self.store.find_credentials(AppId::DEFAULT, &login.to_lowercase()).await?;

@@ -137,7 +137,9 @@ mod tests {
             let passwords = Arc::clone(&passwords);
             waiting.spawn(async move { passwords.hash("x".to_owned()).await });
         }
-        while passwords.waiting.load(Ordering::Relaxed) < PASSWORD_HASHES_WAITING_MAX + PASSWORD_HASHES_AT_ONCE {
+        while passwords.waiting.load(Ordering::Relaxed)
+            < PASSWORD_HASHES_WAITING_MAX + PASSWORD_HASHES_AT_ONCE
+        {
             tokio::task::yield_now().await;
         }
         assert!(matches!(passwords.hash("x".to_owned()).await, Err(Error::Overloaded)));

@@ -5,8 +5,8 @@ use aws_lc_rs::hmac;
 use uuid::Builder;
 
 use crate::error::{Code, FieldError};
-use crate::ids::{AppId, ConversationId, UserId};
 use crate::idempotency::IdempotencyKey;
+use crate::ids::{AppId, ConversationId, UserId};
 use crate::ports::store::NewConversation;
 use crate::services::Services;
 use crate::sessions::Actor;
@@ -90,7 +90,7 @@ impl Services {
                 (ConversationKind::SelfNotes, None, Vec::new(), id)
             }
             CreateConversation::Group { title, users } => {
-                let title = self.check_title(title, users.len())?;
+                let title = self.check_title(&title, users.len())?;
                 (ConversationKind::Group, Some(title), users, ConversationId(self.ids.uuid(now)))
             }
         };
@@ -105,7 +105,7 @@ impl Services {
         self.store.insert_conversation(new).await
     }
 
-    fn check_title(&self, title: String, users: usize) -> Result<String, Error> {
+    fn check_title(&self, title: &str, users: usize) -> Result<String, Error> {
         let (chars_max, users_max) = (self.limits.title_chars_max, self.limits.user_ids_max);
         let mut errors = Vec::new();
         let trimmed = title.trim();

@@ -40,7 +40,11 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::NotFound`] to strangers.
-    pub async fn get_conversation(&self, actor: &Actor, id: ConversationId) -> Result<ConversationView, Error> {
+    pub async fn get_conversation(
+        &self,
+        actor: &Actor,
+        id: ConversationId,
+    ) -> Result<ConversationView, Error> {
         self.store.find_conversation(actor.user, id).await?.ok_or(Error::NotFound)
     }
 

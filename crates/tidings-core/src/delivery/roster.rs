@@ -81,7 +81,8 @@ impl Roster {
             self.settled.sort_unstable();
             self.settled.dedup();
             self.settled.shrink_to_fit();
-            self.pending.retain(|interval| interval.from_pos > pos || interval.to_pos.is_some_and(|to| to > pos));
+            self.pending
+                .retain(|interval| interval.from_pos > pos || interval.to_pos.is_some_and(|to| to > pos));
             self.pending.shrink_to_fit();
         }
         match &event.body {
@@ -199,7 +200,9 @@ mod tests {
 
     fn audience(rosters: &mut Rosters, event: &Event) -> Vec<u128> {
         let mut audience = Vec::new();
-        rosters.with_audience(HERE, event, |users| audience = users.iter().map(|user| user.0.as_u128()).collect());
+        rosters.with_audience(HERE, event, |users| {
+            audience = users.iter().map(|user| user.0.as_u128()).collect()
+        });
         audience
     }
 

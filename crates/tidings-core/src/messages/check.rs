@@ -17,7 +17,8 @@ pub(super) struct Checked {
 pub(super) fn check_send(command: &SendMessage, limits: &Limits) -> Result<Checked, Vec<FieldError>> {
     let mut errors = Vec::new();
     let kind = check_kind(command.kind.as_deref(), &mut errors);
-    let metadata = command.metadata.as_ref().and_then(|metadata| check_metadata(metadata, limits, &mut errors));
+    let metadata =
+        command.metadata.as_ref().and_then(|metadata| check_metadata(metadata, limits, &mut errors));
     check_content(&command.content, kind, limits, &mut errors);
     if errors.is_empty() { Ok(Checked { kind, metadata }) } else { Err(errors) }
 }
@@ -28,7 +29,9 @@ fn check_kind(kind: Option<&str>, errors: &mut Vec<FieldError>) -> MessageKind {
         return kind;
     }
     let (code, detail) = match text {
-        "image" | "file" | "audio" | "video" => (Code::NotSupported, "attachments are not served yet: text or custom"),
+        "image" | "file" | "audio" | "video" => {
+            (Code::NotSupported, "attachments are not served yet: text or custom")
+        }
         "system" => (Code::BadFormat, "system messages are the server's own: text or custom"),
         _ => (Code::BadFormat, "text or custom"),
     };
@@ -128,7 +131,8 @@ mod tests {
     #[test]
     fn metadata_of_a_retry_compares_equal_whatever_the_order_of_its_keys() {
         let checked = |text: &str| {
-            let command = SendMessage { metadata: Some(serde_json::from_str(text).unwrap()), ..message("hi") };
+            let command =
+                SendMessage { metadata: Some(serde_json::from_str(text).unwrap()), ..message("hi") };
             check_send(&command, &Limits::default()).ok().and_then(|checked| checked.metadata)
         };
         assert_eq!(checked(r#"{"b":1,"a":2}"#), checked(r#"{ "a": 2, "b": 1 }"#));

@@ -23,7 +23,9 @@ use crate::conversations::{
 use crate::error::StoreError;
 use crate::events::Event;
 use crate::idempotency::{KeyedRequest, RequestMac};
-use crate::ids::{AppId, ClientMessageId, ConversationId, Epoch, LogId, MessageId, Pos, Seq, SessionId, UserId};
+use crate::ids::{
+    AppId, ClientMessageId, ConversationId, Epoch, LogId, MessageId, Pos, Seq, SessionId, UserId,
+};
 use crate::messages::{self, HistoryAnchor, HistoryPage, Message, MessageKind, Sent};
 use crate::sessions::{self, Actor, RefreshTokenHash, Session};
 
@@ -157,7 +159,10 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// # Errors
     /// [`conversations::Error::UnknownUsers`] with the pointer `/userId` or `/userIds/n` (users of another app are
     /// unknown), [`conversations::Error::IdempotencyKeyReused`], [`conversations::Error::SessionEnded`].
-    async fn insert_conversation(&self, new: NewConversation) -> Result<CreatedConversation, conversations::Error>;
+    async fn insert_conversation(
+        &self,
+        new: NewConversation,
+    ) -> Result<CreatedConversation, conversations::Error>;
 
     /// A conversation as the viewer sees it, clipped to the viewer's intervals; none to strangers.
     async fn find_conversation(

@@ -114,7 +114,11 @@ impl AccessTokens {
             return Err(Error::TokenInvalid);
         }
         // The key is one of ours by its name; what the header says of keys elsewhere (jku, jwk, x5u) is not looked at.
-        let key = self.keys.iter().find(|key| header.kid.as_deref() == Some(&key.kid)).ok_or(Error::TokenInvalid)?;
+        let key = self
+            .keys
+            .iter()
+            .find(|key| header.kid.as_deref() == Some(&key.kid))
+            .ok_or(Error::TokenInvalid)?;
         let claims = decode::<Claims>(token, &key.public, &self.validation).map_err(invalid)?.claims;
         Ok(Actor {
             user: claims.sub.parse().map_err(|_| Error::TokenInvalid)?,
@@ -182,16 +186,26 @@ mod tests {
             header.kid = Some(ours.keys[0].kid.clone());
             encode(&header, &claims, key).unwrap()
         };
-        let public_as_secret = EncodingKey::from_secret(ours.keys[0].public_jwk()["n"].as_str().unwrap().as_bytes());
+        let public_as_secret =
+            EncodingKey::from_secret(ours.keys[0].public_jwk()["n"].as_str().unwrap().as_bytes());
         let ours_private = &ours.keys[0].private;
         assert!(ours.verify(&signed(Algorithm::RS256, TOKEN_TYPE, claims(), ours_private), NOW).is_ok());
         let forged = [
             ("another server's key", issue(&theirs)),
-            ("our key's name, another key", signed(Algorithm::RS256, TOKEN_TYPE, claims(), &theirs.keys[0].private)),
+            (
+                "our key's name, another key",
+                signed(Algorithm::RS256, TOKEN_TYPE, claims(), &theirs.keys[0].private),
+            ),
             ("HS256 with the public key", signed(Algorithm::HS256, TOKEN_TYPE, claims(), &public_as_secret)),
             ("another type", signed(Algorithm::RS256, "JWT", claims(), ours_private)),
-            ("another issuer", signed(Algorithm::RS256, TOKEN_TYPE, Claims { iss: "x".into(), ..claims() }, ours_private)),
-            ("another audience", signed(Algorithm::RS256, TOKEN_TYPE, Claims { aud: "x".into(), ..claims() }, ours_private)),
+            (
+                "another issuer",
+                signed(Algorithm::RS256, TOKEN_TYPE, Claims { iss: "x".into(), ..claims() }, ours_private),
+            ),
+            (
+                "another audience",
+                signed(Algorithm::RS256, TOKEN_TYPE, Claims { aud: "x".into(), ..claims() }, ours_private),
+            ),
             ("no signature", format!("{head}.{body}.")),
             ("alg none", format!("eyJhbGciOiJub25lIn0.{body}.")),
             ("changed claims", format!("{head}.{}.{signature}", body.replace('M', "N"))),

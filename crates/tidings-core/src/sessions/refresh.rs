@@ -106,7 +106,9 @@ impl Services {
         };
         let session = self.store.rotate_refresh_token(rotation).await.inspect_err(|error| {
             if *error == Error::Ended {
-                tracing::warn!("a refresh token of an ended session, or one that was used before, was presented");
+                tracing::warn!(
+                    "a refresh token of an ended session, or one that was used before, was presented"
+                );
             }
         })?;
         let (access, access_expires_at) = self.access.issue(session.user, session.id, session.app, now)?;

@@ -16,13 +16,21 @@ impl Services {
     /// The next page of what happened in the actor's streams after `since`. Without a token it is the present token:
     /// the device takes it first and loads its windows then.
     ///
+    /// A page has at most `limit` events, and about `bytes_max` of them in memory, which is the transport's to say.
+    ///
     /// A transport that goes live registers its connection first, asks until `has_more` is false, and then lets live
     /// events above `through` pass: nothing is lost in between and nothing comes twice.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a limit out of range, [`StoreError::Overloaded`] when too many catch-ups are running.
-    pub async fn sync(&self, actor: &Actor, since: Option<&str>, limit: Option<usize>) -> Result<SyncPage, Error> {
-        let limit = self.check_sync_limit(limit)?;
+    pub async fn sync(
+        &self,
+        actor: &Actor,
+        since: Option<&str>,
+        limit: Option<usize>,
+        bytes_max: usize,
+    ) -> Result<SyncPage, Error> {
+        let page_max = self.check_page_max(limit, bytes_max)?;
         let Some(since) = since else { return Ok(self.present(None)) };
         let Ok(token) = since.parse::<Token>() else {
             return Ok(self.present(Some(ResetReason::TokenUnreadable)));
@@ -35,13 +43,17 @@ impl Services {
         if let Some(tail) = self.delivery.tail_after(actor.user, done_through) {
             let end = end.unwrap_or(tail.through);
             let events = tail.events.into_iter().filter(|event| event.log_id <= end).collect();
-            let page_max = PageMax { events: limit, bytes: self.limits.sync_page_bytes_max };
             return Ok(page_of(token, events, page_max, end));
         }
-        self.sync_from_store(actor, token, limit).await
+        self.sync_from_store(actor, token, page_max).await
     }
 
-    async fn sync_from_store(&self, actor: &Actor, token: Token, limit: usize) -> Result<SyncPage, Error> {
+    async fn sync_from_store(
+        &self,
+        actor: &Actor,
+        token: Token,
+        page_max: PageMax,
+    ) -> Result<SyncPage, Error> {
         let _permit = self.cold_catch_ups.acquire().await.map_err(|_| StoreError::Overloaded)?;
         let (end, floor) = self.store.log_bounds().await?;
         if token.through > end || token.replay.is_some_and(|replay| replay.end > end) {
@@ -55,7 +67,7 @@ impl Services {
             from: token.through,
             through: token.replay.map(|replay| replay.end),
             done_through: token.replay.map_or(token.through, |replay| replay.done_through),
-            page_max: PageMax { events: limit, bytes: self.limits.sync_page_bytes_max },
+            page_max,
             stream_events_max: self.limits.sync_stream_events_max,
             streams_max: self.limits.sync_streams_max,
         };
@@ -92,11 +104,11 @@ impl Services {
         }
     }
 
-    pub(super) fn check_sync_limit(&self, limit: Option<usize>) -> Result<usize, Error> {
+    pub(super) fn check_page_max(&self, limit: Option<usize>, bytes: usize) -> Result<PageMax, Error> {
         let max = self.limits.sync_page_max;
-        let limit = limit.unwrap_or(max);
-        if (1..=max).contains(&limit) {
-            return Ok(limit);
+        let events = limit.unwrap_or(max);
+        if (1..=max).contains(&events) {
+            return Ok(PageMax { events, bytes });
         }
         let error = FieldError::new("/limit", Code::Invalid, format!("from 1 to {max}"));
         Err(Error::Invalid(vec![error]))
@@ -114,9 +126,7 @@ fn page_of(token: Token, mut events: Vec<Arc<Event>>, page_max: PageMax, end: Lo
     let has_more = events.len() > fitting;
     events.truncate(fitting);
     let next = match events.last() {
-        Some(last) if has_more => {
-            Token { replay: Some(Replay { end, done_through: last.log_id }), ..token }
-        }
+        Some(last) if has_more => Token { replay: Some(Replay { end, done_through: last.log_id }), ..token },
         _ => Token::at(token.epoch, end),
     };
     SyncPage { events: fold(events), next, has_more, skipped: Vec::new(), reset: None, through: end }
@@ -240,7 +250,8 @@ mod tests {
     fn a_page_is_bounded_in_bytes_and_still_gives_one_event() {
         let token = Token::at(Epoch(Uuid::nil()), LogId(0));
         for (bytes, given) in [(1, 1), (2 * other(1).bytes(), 2)] {
-            let page = page_of(token, vec![other(1), other(2), other(3)], PageMax { events: 9, bytes }, LogId(9));
+            let page =
+                page_of(token, vec![other(1), other(2), other(3)], PageMax { events: 9, bytes }, LogId(9));
             assert_eq!((page.events.len(), page.has_more), (given, true));
         }
     }

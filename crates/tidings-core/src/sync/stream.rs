@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::events::Event;
 use crate::ids::{Pos, StreamId};
-use crate::ports::store::{PageMax, ReadStreamError};
+use crate::ports::store::ReadStreamError;
 use crate::services::Services;
 use crate::sessions::Actor;
 
@@ -20,7 +20,8 @@ pub struct StreamGap {
 }
 
 impl Services {
-    /// What the actor may see of a stream after a position. It does not move the device's token.
+    /// What the actor may see of a stream after a position. It does not move the device's token. Sizes as
+    /// in [`Services::sync`].
     ///
     /// # Errors
     /// [`Error::NotFound`] for a stream that is not the actor's, [`Error::Invalid`] for a limit out of range.
@@ -30,13 +31,16 @@ impl Services {
         stream: StreamId,
         after: Pos,
         limit: Option<usize>,
+        bytes_max: usize,
     ) -> Result<StreamGap, Error> {
-        let events = self.check_sync_limit(limit)?;
-        let page_max = PageMax { events, bytes: self.limits.sync_page_bytes_max };
-        let page = self.store.list_stream(actor.user, stream, after, page_max).await.map_err(|error| match error {
-            ReadStreamError::NotFound => Error::NotFound,
-            ReadStreamError::Store(error) => Error::Store(error),
-        })?;
+        let page_max = self.check_page_max(limit, bytes_max)?;
+        let page =
+            self.store.list_stream(actor.user, stream, after, page_max).await.map_err(
+                |error| match error {
+                    ReadStreamError::NotFound => Error::NotFound,
+                    ReadStreamError::Store(error) => Error::Store(error),
+                },
+            )?;
         Ok(StreamGap { events: page.events.into_iter().map(Arc::new).collect(), has_more: page.has_more })
     }
 }

@@ -90,10 +90,9 @@ impl FromStr for Token {
         let through = place(17).ok_or(TokenError)?;
         let replay = match bytes.len() {
             PLAIN_BYTES => None,
-            _ => Some(Replay {
-                end: place(25).ok_or(TokenError)?,
-                done_through: place(33).ok_or(TokenError)?,
-            }),
+            _ => {
+                Some(Replay { end: place(25).ok_or(TokenError)?, done_through: place(33).ok_or(TokenError)? })
+            }
         };
         if replay.is_some_and(|replay| replay.done_through < through || replay.end < replay.done_through) {
             return Err(TokenError);

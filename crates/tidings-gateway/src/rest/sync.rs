@@ -20,10 +20,13 @@ pub(super) async fn get_sync(
     let (since, stream) = (query.text("since"), query.text("stream"));
     let (after, limit) = (query.number("after"), query.limit());
     query.finish()?;
+    let bytes_max = services.limits.sync_page_bytes_max;
     Ok(Json(match sync::wanted(since, stream.as_deref(), after)? {
-        Wanted::Since(since) => sync::sync_page(&services.sync(&actor, since.as_deref(), limit).await?),
+        Wanted::Since(since) => {
+            sync::sync_page(&services.sync(&actor, since.as_deref(), limit, bytes_max).await?)
+        }
         Wanted::Stream(stream, after) => {
-            sync::stream_gap(&services.sync_stream(&actor, stream, after, limit).await?)
+            sync::stream_gap(&services.sync_stream(&actor, stream, after, limit, bytes_max).await?)
         }
     }))
 }

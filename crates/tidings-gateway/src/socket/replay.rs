@@ -20,16 +20,17 @@ pub(super) async fn replay(services: Arc<Services>, connection: Connection<Membe
     let actor = connection.state().actor;
     let mut since = connection.state().since.clone();
     loop {
-        let page = match services.sync(&actor, since.as_deref(), None).await {
-            Ok(page) => page,
-            Err(error) => {
-                let refused = Refused::from(error);
-                tracing::warn!(user = %actor.user, code = refused.code.as_str(), "a replay failed");
-                // The transport only: a stock client comes back by itself and resumes by the same token.
-                connection.close("replay_failed");
-                return;
-            }
-        };
+        let page =
+            match services.sync(&actor, since.as_deref(), None, services.limits.sync_page_bytes_max).await {
+                Ok(page) => page,
+                Err(error) => {
+                    let refused = Refused::from(error);
+                    tracing::warn!(user = %actor.user, code = refused.code.as_str(), "a replay failed");
+                    // The transport only: a stock client comes back by itself and resumes by the same token.
+                    connection.close("replay_failed");
+                    return;
+                }
+            };
         if let Some(reason) = page.reset {
             let reset = Reset { reason: reason.as_str().to_owned(), next: page.next.to_string() };
             let _ = connection.emit("reset", &to_json(&reset));

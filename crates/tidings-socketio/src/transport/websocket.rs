@@ -14,7 +14,7 @@ use crate::codec::websocket::{DecodeError, Decoder, Limits, Message};
 use crate::connection::Link;
 use crate::frame::SharedFrame;
 
-/// Frames in one system call: at 64 its price is spread thin (`PERFORMANCE.md`), and the kernel takes up to 1,024.
+/// Frames in one system call: at 64 its price is spread thin, and the kernel takes up to 1,024.
 const FLUSH_FRAMES_MAX: usize = 64;
 /// One read, on the stack of whoever polls: idle connections hold no read buffer.
 const READ_BYTES: usize = 16 * 1024;

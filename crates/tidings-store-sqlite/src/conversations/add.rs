@@ -8,7 +8,8 @@ use tidings_core::events::EventBody;
 use tidings_core::ids::{ConversationId, Seq, StreamId, UserId};
 use tidings_core::ports::store::AddParticipants;
 
-use super::{check_session, check_users, membership, missing};
+use super::membership::{self, PRESENT};
+use super::{check_session, check_users, missing};
 use crate::idempotency;
 use crate::write::{Change, Draft, Failure, Tx};
 
@@ -34,7 +35,7 @@ pub(super) fn add_participants(tx: &mut Tx<'_>, add: &AddParticipants) -> Added 
 }
 
 fn check_actor(tx: &Tx<'_>, add: &AddParticipants) -> Result<Conversation, Failure<Error>> {
-    let intervals = tx.rows().intervals(add.conversation, add.actor.user)?;
+    let intervals = tx.rows().intervals(add.conversation, add.actor.user, PRESENT)?;
     let Some(actor) = intervals.last() else { return Err(Failure::Refused(Error::NotFound)) };
     if actor.state != MembershipState::Active {
         return Err(Failure::Refused(Error::NotParticipant));
@@ -62,7 +63,7 @@ fn check_room(tx: &Tx<'_>, add: &AddParticipants, newcomers: usize) -> Result<()
 }
 
 fn is_in(tx: &Tx<'_>, conversation: ConversationId, user: UserId) -> rusqlite::Result<bool> {
-    let intervals = tx.rows().intervals(conversation, user)?;
+    let intervals = tx.rows().intervals(conversation, user, PRESENT)?;
     Ok(intervals.last().is_some_and(|latest| latest.state == MembershipState::Active))
 }
 
@@ -136,7 +137,7 @@ fn as_they_stand(tx: &Tx<'_>, add: &AddParticipants) -> rusqlite::Result<Vec<Par
         if participants.iter().any(|known| known.membership.user == *user) {
             continue;
         }
-        if let Some(membership) = tx.rows().intervals(add.conversation, *user)?.pop() {
+        if let Some(membership) = tx.rows().intervals(add.conversation, *user, PRESENT)?.pop() {
             participants.push(Participant { user: tx.rows().named_user(*user)?, membership });
         }
     }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use tidings_core::conversations::{
-    ConversationCursor, ConversationFilter, ConversationKind, ConversationPage,
+    ConversationCursor, ConversationFilter, ConversationKind, ConversationPage, MembershipState,
 };
 use tidings_core::ids::{ConversationId, LogId, StreamId, UserId};
 
@@ -34,7 +34,9 @@ pub(super) fn list_conversations(
     // Messages and people are read for the page only.
     let mut conversations = Vec::with_capacity(entries.len());
     for (_, conversation) in entries {
-        conversations.extend(rows.view(viewer, conversation)?);
+        let view = rows.view(viewer, conversation)?;
+        // The view reads the head again, which may be newer than the list: one who has just left is not in it.
+        conversations.extend(view.filter(|view| view.me.state == MembershipState::Active));
     }
     Ok(ConversationPage { conversations, next })
 }

@@ -7,6 +7,9 @@ use tidings_core::ids::{ConversationId, LogId, Pos, Seq, UserId};
 
 use crate::rows::{Rows, bound, int, limit as sql_limit, log_id, named, opt_uint, pos, seq, uint};
 
+/// The position to read at in a transaction, which sees nothing that it should not.
+pub(crate) const PRESENT: Pos = Pos(u64::MAX);
+
 /// The columns that [`Rows::membership_of`] reads, of a table named `m`.
 const MEMBERSHIP: &str =
     "m.conversation, m.user, m.from_pos, m.to_pos, m.from_seq, m.to_seq, m.history_from_seq,
@@ -14,12 +17,14 @@ const MEMBERSHIP: &str =
     m.delivered_seq, m.marks_log";
 
 impl Rows<'_> {
-    /// All intervals of one user, first to last, as they are in the state that is read: what came later in the log
-    /// has not begun, or has not ended.
+    /// All intervals of one user, first to last, as they were after the event at `at`: what came later has not begun,
+    /// or has not ended. A reader gives its head's position, which may be older than the rows; a transaction reads
+    /// the [`PRESENT`].
     pub(crate) fn intervals(
         &self,
         conversation: ConversationId,
         user: UserId,
+        at: Pos,
     ) -> rusqlite::Result<Vec<Membership>> {
         let mut statement = self.conn.prepare_cached(&format!(
             "SELECT {MEMBERSHIP} FROM membership AS m WHERE m.conversation = ?1 AND m.user = ?2 ORDER BY m.from_pos"
@@ -28,8 +33,8 @@ impl Rows<'_> {
         let mut intervals = Vec::new();
         while let Some(row) = rows.next()? {
             let membership = self.membership_of(row)?;
-            if membership.from_log <= self.newer.as_of() {
-                intervals.push(membership);
+            if membership.from_pos <= at {
+                intervals.push(membership.before_end(at));
             }
         }
         Ok(intervals)
@@ -131,9 +136,6 @@ impl Rows<'_> {
             },
         };
         self.move_marks(&mut membership, log_id(row, 17)?);
-        if membership.to_log.is_some_and(|log| log > self.newer.as_of()) {
-            membership.reopen();
-        }
         Ok(membership)
     }
 
@@ -150,23 +152,17 @@ impl Rows<'_> {
     }
 }
 
-/// An interval at a moment before its end.
+/// An interval as it was after the event at a position: before its end it was open.
 trait Earlier {
-    fn reopen(&mut self);
     fn before_end(self, at: Pos) -> Self;
 }
 
 impl Earlier for Membership {
-    fn reopen(&mut self) {
-        (self.to_pos, self.to_seq, self.to_log) = (None, None, None);
-        self.state = MembershipState::Active;
-    }
-
-    fn before_end(mut self, at: Pos) -> Self {
-        if self.to_pos.is_some_and(|to| to > at) {
-            self.reopen();
+    fn before_end(self, at: Pos) -> Self {
+        if self.to_pos.is_none_or(|to| to <= at) {
+            return self;
         }
-        self
+        Self { to_pos: None, to_seq: None, to_log: None, state: MembershipState::Active, ..self }
     }
 }
 

@@ -5,7 +5,8 @@ use tidings_core::events::EventBody;
 use tidings_core::ids::{ConversationId, StreamId};
 use tidings_core::ports::store::RemoveParticipant;
 
-use super::{check_session, membership, missing};
+use super::membership::{self, PRESENT};
+use super::{check_session, missing};
 use crate::rows::uint;
 use crate::write::{Change, Draft, Failure, Tx};
 
@@ -14,7 +15,7 @@ pub(super) fn remove_participant(
     remove: &RemoveParticipant,
 ) -> Result<Change<()>, Failure<Error>> {
     check_session(tx, &remove.actor)?;
-    let Some(actor) = tx.rows().intervals(remove.conversation, remove.actor.user)?.pop() else {
+    let Some(actor) = tx.rows().intervals(remove.conversation, remove.actor.user, PRESENT)?.pop() else {
         return Err(Failure::Refused(Error::NotFound));
     };
     let conversation = tx
@@ -45,7 +46,7 @@ fn check_target(
     if actor.state != MembershipState::Active {
         return Err(Failure::Refused(Error::NotParticipant));
     }
-    let Some(target) = tx.rows().intervals(remove.conversation, remove.user)?.pop() else {
+    let Some(target) = tx.rows().intervals(remove.conversation, remove.user, PRESENT)?.pop() else {
         return Err(Failure::Refused(Error::NotFound));
     };
     if actor.role > target.role { Ok(target) } else { Err(Failure::Refused(Error::Forbidden)) }

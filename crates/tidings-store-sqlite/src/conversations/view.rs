@@ -16,7 +16,7 @@ impl Rows<'_> {
         id: ConversationId,
     ) -> rusqlite::Result<Option<ConversationView>> {
         let Some(head) = self.head(StreamId::Conversation(id))? else { return Ok(None) };
-        let mut intervals = self.intervals(id, viewer)?;
+        let mut intervals = self.intervals(id, viewer, head.last_pos)?;
         let readable = crate::messages::readable(&intervals, &head);
         let Some(me) = intervals.pop() else { return Ok(None) };
         let conversation = self.named_conversation(id)?;
@@ -88,7 +88,7 @@ pub(super) fn list_participants(
     limit: usize,
 ) -> rusqlite::Result<Option<ParticipantPage>> {
     let Some(head) = rows.head(StreamId::Conversation(conversation))? else { return Ok(None) };
-    let Some(me) = rows.intervals(conversation, viewer)?.pop() else { return Ok(None) };
+    let Some(me) = rows.intervals(conversation, viewer, head.last_pos)?.pop() else { return Ok(None) };
     let (pos, last_seq) = (seen_pos(&me, &head), seen_seq(&me, &head));
     let mut participants = rows.seen_participants(&me, pos, last_seq, after, limit.saturating_add(1))?;
     let has_more = participants.len() > limit;

@@ -118,7 +118,10 @@ fn list_stream(
     let rows = snapshot.rows();
     match stream {
         StreamId::Conversation(conversation) => {
-            let intervals = rows.intervals(conversation, user)?;
+            let Some(head) = rows.head(stream)? else {
+                return Err(Failure::Refused(ReadStreamError::NotFound));
+            };
+            let intervals = rows.intervals(conversation, user, head.last_pos)?;
             if intervals.is_empty() {
                 return Err(Failure::Refused(ReadStreamError::NotFound));
             }

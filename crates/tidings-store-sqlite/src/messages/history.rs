@@ -44,7 +44,7 @@ pub(super) fn list_messages(
     limit: usize,
 ) -> rusqlite::Result<Option<HistoryPage>> {
     let Some(head) = rows.head(StreamId::Conversation(conversation))? else { return Ok(None) };
-    let intervals = rows.intervals(conversation, viewer)?;
+    let intervals = rows.intervals(conversation, viewer, head.last_pos)?;
     let Some(me) = intervals.last() else { return Ok(None) };
     let pick = pick(&readable(&intervals, &head), anchor, limit as u64);
     let mut messages = Vec::new();

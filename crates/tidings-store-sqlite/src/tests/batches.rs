@@ -198,6 +198,18 @@ async fn a_body_that_breaks_its_word_is_found_out() {
         Ok::<_, Failure<StoreError>>(Change::nothing(()))
     });
     assert_eq!(forgets.await, Err(StoreError::Failed), "a place without an event");
+    let leaves_a_hole = desk.store.writer.write(move |tx| {
+        let (place, _) = (tx.next(stream)?, tx.next(stream)?);
+        let body = EventBody::SessionEnded { session: SessionId(Uuid::nil()), tokens_until: Timestamp(0) };
+        let draft = Draft { place, actor: alice.user, at: Timestamp(0), body };
+        Ok::<_, Failure<StoreError>>(Change::with((), draft, []))
+    });
+    assert_eq!(leaves_a_hole.await, Err(StoreError::Failed), "two places and one event");
+    let silent = desk.store.writer.write(move |tx| {
+        tx.next(stream)?;
+        Ok::<_, Failure<StoreError>>(Change::silent((), "not with a place"))
+    });
+    assert_eq!(silent.await, Err(StoreError::Failed), "silent with a place");
     let writes = desk.store.writer.write(move |tx| {
         tx.conn.execute("INSERT INTO meta (key, value) VALUES ('quiet', 1)", [])?;
         Ok::<_, Failure<StoreError>>(Change::nothing(()))

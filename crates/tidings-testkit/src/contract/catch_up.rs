@@ -61,7 +61,8 @@ pub async fn pages_continue_exactly(desk: Desk) {
     assert!(!whole.has_more);
     assert_eq!(whole.events.len(), 9, "the account, two conversations, six messages");
     let log = desk.store.list_log(LogId(0), ALL).await.unwrap();
-    let due: Vec<Event> = log.into_iter().filter(|event| event.stream != StreamId::User(alice.id())).collect();
+    let due: Vec<Event> =
+        log.into_iter().filter(|event| event.stream != StreamId::User(alice.id())).collect();
     assert_eq!(whole.events, due, "hydrated, in log order");
     for page_max in 1..=10 {
         let mut walked = Vec::new();
@@ -119,7 +120,8 @@ pub async fn a_fixed_end_is_kept_while_others_write(desk: Desk) {
     desk.add(&alice, chat, [&carol]).await;
     desk.group([&alice, &bob]).await;
     desk.remove(&alice, chat, &bob).await;
-    let second = CatchUp { through: Some(first.through), done_through: first.done_through, ..ask(&bob, from) };
+    let second =
+        CatchUp { through: Some(first.through), done_through: first.done_through, ..ask(&bob, from) };
     let second = replay(&desk, second).await;
     assert!(!second.has_more);
     assert_eq!(steps(&first.events, chat), [(2, 1), (3, 1)]);
@@ -142,7 +144,8 @@ pub async fn only_what_is_after_the_token(desk: Desk) {
     let end = whole.through.0;
     for from in 0..=end {
         for through in from..=end {
-            let page = replay(&desk, CatchUp { through: Some(LogId(through)), ..ask(&bob, LogId(from)) }).await;
+            let page =
+                replay(&desk, CatchUp { through: Some(LogId(through)), ..ask(&bob, LogId(from)) }).await;
             let due: Vec<u64> =
                 logs(&whole.events).into_iter().filter(|log| from < *log && *log <= through).collect();
             assert_eq!(logs(&page.events), due, "({from}, {through}]");

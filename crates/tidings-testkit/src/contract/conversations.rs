@@ -70,15 +70,16 @@ pub async fn a_group_has_an_owner_and_folds_repetitions(desk: Desk) {
     let (made, events) = desk.publishes(made).await;
     let view = made.unwrap().view;
     let roles: Vec<_> = view.participants.iter().map(|one| (one.user.id, one.membership.role)).collect();
-    let mut expected =
-        [(alice.id(), Role::Owner), (bob.id(), Role::Member), (carol.id(), Role::Member)];
+    let mut expected = [(alice.id(), Role::Owner), (bob.id(), Role::Member), (carol.id(), Role::Member)];
     expected.sort_unstable();
     assert_eq!(roles, expected, "by (from_pos, user)");
     assert_eq!((view.pos, view.last_seq.0, view.unread, view.participant_count), (Pos(1), 0, 0, 3));
     assert_eq!(view.last_message, None);
     let [event] = &events[..] else { panic!("one event: {events:?}") };
     assert_eq!((event.stream, event.pos), (StreamId::Conversation(view.conversation.id), Pos(1)));
-    let EventBody::ConversationCreated { conversation, participants } = &event.body else { panic!("{event:?}") };
+    let EventBody::ConversationCreated { conversation, participants } = &event.body else {
+        panic!("{event:?}")
+    };
     assert_eq!((conversation, participants), (&view.conversation, &view.participants));
 }
 
@@ -141,7 +142,8 @@ pub async fn a_key_is_for_one_request_of_one_user(desk: Desk) {
     let bobs = desk.store.insert_conversation(keyed_group(&desk, &bob, &[], "key-1", "another body")).await;
     assert!(!bobs.unwrap().found);
     let nobody = desk.make.user("nobody").id;
-    let refused = desk.store.insert_conversation(keyed_group(&desk, &alice, &[nobody], "key-2", "typo")).await;
+    let refused =
+        desk.store.insert_conversation(keyed_group(&desk, &alice, &[nobody], "key-2", "typo")).await;
     assert!(matches!(refused, Err(Error::UnknownUsers(_))), "{refused:?}");
     let corrected = keyed_group(&desk, &alice, &[bob.id()], "key-2", "corrected");
     assert!(!desk.store.insert_conversation(corrected).await.expect("a refusal keeps no key").found);

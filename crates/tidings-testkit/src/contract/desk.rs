@@ -255,7 +255,8 @@ impl Desk {
 
     /// Who is in, as the viewer sees it.
     pub async fn participants(&self, viewer: &Person, chat: ConversationId) -> Vec<Participant> {
-        let page = self.store.list_participants(viewer.id(), chat, None, ALL).await.expect("one of its people");
+        let page =
+            self.store.list_participants(viewer.id(), chat, None, ALL).await.expect("one of its people");
         assert_eq!(page.next, None, "a story has fewer people than this");
         page.participants
     }

@@ -56,7 +56,10 @@ pub async fn around_a_message(desk: Desk) {
     let page = desk.history(&alice, chat, HistoryAnchor::Around(Seq(10)), 5).await;
     assert_eq!(seqs(&page), [8, 9, 10, 11, 12]);
     let first = desk.history(&alice, chat, HistoryAnchor::Around(Seq(1)), 5).await;
-    assert_eq!((first.messages[0].id.seq, first.has_more_before, first.has_more_after), (Seq(1), false, true));
+    assert_eq!(
+        (first.messages[0].id.seq, first.has_more_before, first.has_more_after),
+        (Seq(1), false, true)
+    );
     let last = desk.history(&alice, chat, HistoryAnchor::Around(Seq(20)), 5).await;
     assert_eq!(last.messages.last().expect("it").id.seq, Seq(20));
     assert!(last.has_more_before && !last.has_more_after);
@@ -74,7 +77,8 @@ pub async fn every_page_says_exactly_whether_there_is_more(desk: Desk) {
     let readable = [1, 2, 3, 6, 7, 8];
     for seq in (0..=10).chain([u64::MAX]).map(Seq) {
         for limit in 1..=7 {
-            for anchor in [HistoryAnchor::Before(seq), HistoryAnchor::After(seq), HistoryAnchor::Around(seq)] {
+            for anchor in [HistoryAnchor::Before(seq), HistoryAnchor::After(seq), HistoryAnchor::Around(seq)]
+            {
                 let page = desk.history(&bob, chat, anchor, limit).await;
                 assert_exact(&page, &readable, anchor, limit);
             }

@@ -45,7 +45,12 @@ pub async fn a_walk_sees_each_conversation_once(desk: Desk) {
 }
 
 /// Sends to `busy` between two pages.
-async fn walk(desk: &Desk, viewer: &Person, limit: usize, busy: Option<ConversationId>) -> Vec<ConversationId> {
+async fn walk(
+    desk: &Desk,
+    viewer: &Person,
+    limit: usize,
+    busy: Option<ConversationId>,
+) -> Vec<ConversationId> {
     let (mut seen, mut cursor) = (Vec::new(), None);
     loop {
         let list = desk.store.list_conversations(viewer.id(), ConversationFilter::default(), cursor, limit);
@@ -67,7 +72,8 @@ pub async fn only_those_one_is_in_and_of_the_kind_asked_for(desk: Desk) {
     let [alice, bob] = desk.people(["alice", "bob"]).await;
     let group = desk.group([&alice, &bob]).await;
     let direct = desk.direct(&alice, &bob).await.view.conversation.id;
-    let notes = desk.store.insert_conversation(desk.make.notes(&bob.actor)).await.unwrap().view.conversation.id;
+    let notes =
+        desk.store.insert_conversation(desk.make.notes(&bob.actor)).await.unwrap().view.conversation.id;
     assert_eq!(ids(&desk, &bob).await, [notes, direct, group]);
     for (kind, expected) in [
         (ConversationKind::Direct, direct),

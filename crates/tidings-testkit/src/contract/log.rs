@@ -4,8 +4,8 @@ use tidings_core::events::Event;
 use tidings_core::ids::{LogId, Pos, StreamId};
 use tidings_core::ports::store::Interval;
 
-use super::desk::ALL;
 use super::Desk;
+use super::desk::ALL;
 
 /// What references to rows must agree on, however late they are read.
 fn place(event: &Event) -> (LogId, StreamId, Pos, u64, i64) {
@@ -68,8 +68,14 @@ pub async fn a_range_of_a_stream_is_exact(desk: Desk) {
     desk.send_many(&bob, chat, 2).await;
     desk.leave(&bob, chat).await;
     let stream = StreamId::Conversation(chat);
-    let whole: Vec<_> =
-        desk.store.list_log(LogId(0), ALL).await.unwrap().into_iter().filter(|event| event.stream == stream).collect();
+    let whole: Vec<_> = desk
+        .store
+        .list_log(LogId(0), ALL)
+        .await
+        .unwrap()
+        .into_iter()
+        .filter(|event| event.stream == stream)
+        .collect();
     assert_eq!(whole.len(), 7);
     for after in 0..=8 {
         for through in 0..=8 {
@@ -100,11 +106,8 @@ pub async fn rosters_hold_every_interval_that_had_not_ended(desk: Desk) {
         roster
     };
     let rosters = desk.store.load_rosters(&[chat, other, chat], gone.previous()).await.unwrap();
-    let full = vec![
-        interval(alice.id(), 1, None),
-        interval(bob.id(), 1, Some(Pos(2))),
-        interval(bob.id(), 4, None),
-    ];
+    let full =
+        vec![interval(alice.id(), 1, None), interval(bob.id(), 1, Some(Pos(2))), interval(bob.id(), 4, None)];
     assert_eq!(rosters.len(), 3, "one each, in the order asked for");
     assert_eq!(sorted(rosters[0].clone()), sorted(full));
     assert_eq!(rosters[1], [interval(bob.id(), 1, None)]);

@@ -161,9 +161,17 @@ pub async fn sending_moves_the_senders_marks_alone(desk: Desk) {
     assert_eq!(desk.view(&bob, chat).await.me.marks, Marks::default());
     desk.send(&bob, chat, "an answer has read what it answers").await;
     for viewer in [&alice, &bob] {
-        let marks: std::collections::HashMap<_, _> =
-            desk.participants(viewer, chat).await.iter().map(|one| (one.user.id, one.membership.marks)).collect();
-        assert_eq!((marks[&alice.id()], marks[&bob.id()]), (moved(2, 2), moved(3, 3)), "everybody sees the same");
+        let marks: std::collections::HashMap<_, _> = desk
+            .participants(viewer, chat)
+            .await
+            .iter()
+            .map(|one| (one.user.id, one.membership.marks))
+            .collect();
+        assert_eq!(
+            (marks[&alice.id()], marks[&bob.id()]),
+            (moved(2, 2), moved(3, 3)),
+            "everybody sees the same"
+        );
     }
 }
 
@@ -212,11 +220,14 @@ pub async fn a_removal_and_a_send_at_once_agree(desk: Desk) {
     for round in 0..10 {
         desk.add(&alice, chat, [&bob]).await;
         let before = desk.log.len();
-        let mut sends: Vec<_> =
-            (0..4).map(|n| sending(&desk, desk.make.message(&bob.actor, chat, &format!("{round}.{n}")))).collect();
+        let mut sends: Vec<_> = (0..4)
+            .map(|n| sending(&desk, desk.make.message(&bob.actor, chat, &format!("{round}.{n}"))))
+            .collect();
         let (store, remove) = (Arc::clone(&desk.store), desk.make.removal(&alice.actor, chat, bob.id()));
         let removal = tokio::spawn(async move { store.remove_participant(remove).await });
-        sends.extend((4..8).map(|n| sending(&desk, desk.make.message(&bob.actor, chat, &format!("{round}.{n}")))));
+        sends.extend(
+            (4..8).map(|n| sending(&desk, desk.make.message(&bob.actor, chat, &format!("{round}.{n}")))),
+        );
         let mut taken: Vec<Pos> = Vec::new();
         for send in sends {
             match send.await.unwrap() {
@@ -240,12 +251,22 @@ pub async fn a_message_is_found_by_those_who_may_read_it(desk: Desk) {
     let second = desk.send(&alice, chat, "all three").await;
     desk.leave(&bob, chat).await;
     let third = desk.send(&alice, chat, "alice and carol").await;
-    let table =
-        [(&alice, [true, true, true]), (&bob, [true, true, false]), (&carol, [false, true, true]), (&eve, [false; 3])];
+    let table = [
+        (&alice, [true, true, true]),
+        (&bob, [true, true, false]),
+        (&carol, [false, true, true]),
+        (&eve, [false; 3]),
+    ];
     for (who, may_read) in table {
         for (message, may_read) in [&first, &second, &third].into_iter().zip(may_read) {
             let found = desk.store.find_message(who.id(), message.id).await.unwrap();
-            assert_eq!(found.as_ref(), may_read.then_some(message), "{} and {}", who.user.username, message.content);
+            assert_eq!(
+                found.as_ref(),
+                may_read.then_some(message),
+                "{} and {}",
+                who.user.username,
+                message.content
+            );
         }
     }
     for (conversation, seq) in [(chat, 4), (chat, 0), (chat, u64::MAX), (ConversationId(eve.id().0), 1)] {

@@ -109,7 +109,10 @@ pub async fn nobody_is_added_when_one_is_unknown(desk: Desk) {
     let add = desk.make.addition(&alice.actor, chat, &[bob.id(), nobody, nobody]);
     let refused = desk.silently(desk.store.add_participants(add)).await;
     let Err(Error::UnknownUsers(fields)) = refused else { panic!("{refused:?}") };
-    assert_eq!(fields.iter().map(|field| &field.pointer[..]).collect::<Vec<_>>(), ["/userIds/1", "/userIds/2"]);
+    assert_eq!(
+        fields.iter().map(|field| &field.pointer[..]).collect::<Vec<_>>(),
+        ["/userIds/1", "/userIds/2"]
+    );
     assert_eq!(desk.find_view(&bob, chat).await, None);
 }
 
@@ -181,7 +184,11 @@ fn assert_gone(events: &[Event], by: &Person, who: &Person, state: MembershipSta
     let [event] = events else { panic!("one event: {events:?}") };
     let EventBody::ParticipantLeft { user, membership } = &event.body else { panic!("{event:?}") };
     assert_eq!((event.actor, user, membership.user), (by.id(), &who.user, who.id()));
-    assert_eq!((membership.to_pos, membership.to_log), (Some(event.pos), Some(event.log_id)), "one's own removal");
+    assert_eq!(
+        (membership.to_pos, membership.to_log),
+        (Some(event.pos), Some(event.log_id)),
+        "one's own removal"
+    );
     assert_eq!(membership.state, state);
 }
 

@@ -76,7 +76,10 @@ pub async fn numbers_go_on(desk: Desk) {
     let desk = desk.reopen().await;
     let message = desk.send(&people[0], chat, "again").await;
     let last = view.last_message.expect("a message");
-    assert_eq!((message.id.seq, message.ord, message.pos), (last.id.seq.next(), last.ord + 1, view.pos.next()));
+    assert_eq!(
+        (message.id.seq, message.ord, message.pos),
+        (last.id.seq.next(), last.ord + 1, view.pos.next())
+    );
     let events: Vec<Event> = desk.log.all();
     assert_eq!(events[0].log_id, end.next());
     assert_eq!(desk.view(&people[1], chat).await.unread, 2);

@@ -45,8 +45,7 @@ pub async fn a_refresh_token_becomes_the_next_one(desk: Desk) {
     let [second, third] = [desk.make.refresh_token(), desk.make.refresh_token()];
     let first = rotation(&desk, phone.token, second);
     let session = desk.silently(desk.store.rotate_refresh_token(first)).await.unwrap();
-    let expected =
-        Session { last_used_at: first.now, expires_at: first.expires_at, ..phone.session.clone() };
+    let expected = Session { last_used_at: first.now, expires_at: first.expires_at, ..phone.session.clone() };
     assert_eq!(session, expected);
     let session = desk.store.rotate_refresh_token(rotation(&desk, second, third)).await.unwrap();
     assert_eq!(session.id, phone.session.id);

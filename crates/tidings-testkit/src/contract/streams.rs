@@ -8,7 +8,10 @@ use super::{Desk, Person};
 
 async fn page(desk: &Desk, viewer: &Person, chat: ConversationId, after: u64, limit: usize) -> StreamPage {
     let stream = StreamId::Conversation(chat);
-    desk.store.list_stream(viewer.id(), stream, Pos(after), PageMax::events(limit)).await.expect("one of its people")
+    desk.store
+        .list_stream(viewer.id(), stream, Pos(after), PageMax::events(limit))
+        .await
+        .expect("one of its people")
 }
 
 /// `(pos, span)` of each.
@@ -80,7 +83,11 @@ pub async fn a_page_is_bounded_in_bytes(desk: Desk) {
         let mut walked = Vec::new();
         loop {
             let after = walked.last().map_or(Pos(1), |event: &tidings_core::events::Event| event.pos);
-            let page = desk.store.list_stream(alice.id(), stream, after, PageMax { bytes, ..EVERYTHING }).await.unwrap();
+            let page = desk
+                .store
+                .list_stream(alice.id(), stream, after, PageMax { bytes, ..EVERYTHING })
+                .await
+                .unwrap();
             let held: usize = page.events.iter().map(tidings_core::events::Event::bytes).sum();
             assert!(held <= bytes || page.events.len() == 1, "{held} of {bytes}");
             walked.extend(page.events);
@@ -112,7 +119,8 @@ pub async fn own_streams_are_for_oneself(desk: Desk) {
     let [alice, eve] = desk.people(["alice", "eve"]).await;
     let chat = desk.group([&alice]).await;
     desk.log_out(&alice).await;
-    let own = desk.store.list_stream(alice.id(), StreamId::User(alice.id()), Pos(0), EVERYTHING).await.unwrap();
+    let own =
+        desk.store.list_stream(alice.id(), StreamId::User(alice.id()), Pos(0), EVERYTHING).await.unwrap();
     assert_eq!(steps(&own), [(1, 1), (2, 1)], "the account and the end of the session");
     let nowhere = StreamId::Conversation(ConversationId(alice.id().0));
     for stream in [StreamId::User(alice.id()), StreamId::Conversation(chat), nowhere] {

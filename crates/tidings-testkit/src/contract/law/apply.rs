@@ -27,7 +27,11 @@ pub struct State {
 
 impl State {
     /// The intervals of somebody in a conversation, first to last.
-    pub fn intervals(&self, chat: ConversationId, user: UserId) -> impl DoubleEndedIterator<Item = &Membership> {
+    pub fn intervals(
+        &self,
+        chat: ConversationId,
+        user: UserId,
+    ) -> impl DoubleEndedIterator<Item = &Membership> {
         let all = (chat, user, Pos(0))..=(chat, user, Pos(u64::MAX));
         self.memberships.range(all).map(|(_, membership)| membership)
     }
@@ -86,7 +90,11 @@ fn enter(state: &mut State, event: &Event, id: ConversationId, user: &User, memb
     let head = state.heads[&event.stream];
     assert_eq!(state.users.get(&user.id), Some(user), "as the account stands");
     assert_eq!((membership.conversation, membership.user), (id, user.id));
-    assert_eq!((membership.from_pos, membership.from_log), (event.pos, event.log_id), "one sees one's own joining");
+    assert_eq!(
+        (membership.from_pos, membership.from_log),
+        (event.pos, event.log_id),
+        "one sees one's own joining"
+    );
     assert_eq!((membership.to_pos, membership.to_seq, membership.to_log), (None, None, None));
     assert_eq!((membership.from_seq, membership.marks.read_ord), (head.last_seq.next(), head.last_ord));
     assert_eq!(membership.state, MembershipState::Active);

@@ -111,8 +111,16 @@ impl Cast {
         let people = desk.people(["alice", "bob", "carol", "dora"]).await.to_vec();
         let chats = vec![desk.group([&people[0], &people[1], &people[2]]).await];
         let stale = vec![None; people.len()];
-        let mut cast =
-            Self { people, stale, chats, sent: vec![], groups: vec![], mix, dice: mixed(seed), restart_at: 0 };
+        let mut cast = Self {
+            people,
+            stale,
+            chats,
+            sent: vec![],
+            groups: vec![],
+            mix,
+            dice: mixed(seed),
+            restart_at: 0,
+        };
         cast.restart_at = cast.below(super::INTENTIONS * 3);
         cast
     }

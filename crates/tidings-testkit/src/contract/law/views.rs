@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use tidings_core::conversations::{
-    ConversationKind, ConversationView, Head, Marks, Membership, MembershipState, PARTICIPANTS_SHOWN, Participant,
-    unread,
+    ConversationKind, ConversationView, Head, Marks, Membership, MembershipState, PARTICIPANTS_SHOWN,
+    Participant, unread,
 };
 use tidings_core::ids::{ConversationId, LogId, Pos, StreamId, UserId};
 use tidings_core::messages::{HistoryAnchor, Message};
@@ -72,7 +72,12 @@ impl State {
                 one.history_from_seq <= message.id.seq && one.to_seq.is_none_or(|to| message.id.seq <= to)
             })
         };
-        self.messages.values().filter(|message| message.id.conversation == chat).filter(may_read).cloned().collect()
+        self.messages
+            .values()
+            .filter(|message| message.id.conversation == chat)
+            .filter(may_read)
+            .cloned()
+            .collect()
     }
 
     /// The conversations that the viewer is in, latest message first.

@@ -1,0 +1,101 @@
+//! No room on the disk: nothing is half done, and nothing that was acknowledged is lost.
+
+use tidings_core::error::StoreError;
+use tidings_core::ids::ConversationId;
+use tidings_core::messages::{Error, HistoryAnchor, Message};
+use tidings_core::ports::store::AppendMessage;
+use tidings_testkit::contract::{Desk, Person};
+
+use crate::site::{Site, queue};
+
+/// Sends at once; those that are stored, and those that found no room.
+async fn send_some(desk: &Desk, who: &Person, chat: ConversationId) -> (Vec<Message>, Vec<AppendMessage>) {
+    let (mut stored, mut refused) = (Vec::new(), Vec::new());
+    let mut sends = Vec::new();
+    for n in 0..40 {
+        let append = desk.make.message(&who.actor, chat, &format!("{n} {}", "x".repeat(500)));
+        sends.push((append.clone(), queue(desk, append).await));
+    }
+    for (append, send) in sends {
+        match send.await.unwrap() {
+            Ok(sent) => stored.push(Message::clone(&sent.message)),
+            Err(Error::Store(StoreError::Full)) => refused.push(append),
+            Err(error) => panic!("neither stored nor full: {error:?}"),
+        }
+    }
+    (stored, refused)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_and_recovers() {
+    let site = Site::new();
+    let desk = Desk::open(site.clone()).await;
+    let alice = desk.person("alice").await;
+    let chat = desk.group([&alice]).await;
+    let (mut acknowledged, none) = send_some(&desk, &alice, chat).await;
+    assert!(none.is_empty());
+
+    // A little room, so that the disk fills up in the middle of a transaction.
+    site.disk.free_bytes(Some(60_000));
+    let mut refused = Vec::new();
+    while refused.is_empty() {
+        let (stored, full) = send_some(&desk, &alice, chat).await;
+        acknowledged.extend(stored);
+        refused = full;
+    }
+    site.disk.full(true);
+    let log = desk.log.len();
+    let (view, end) = (desk.view(&alice, chat).await, desk.end().await);
+    let (stored, full) = send_some(&desk, &alice, chat).await;
+    assert!(stored.is_empty(), "no room for any");
+    refused.extend(full);
+    let user = desk.make.user("bob");
+    let registered = desk.store.insert_user(&user, &desk.make.password()).await;
+    let full = matches!(registered, Err(tidings_core::accounts::Error::Store(StoreError::Full)));
+    assert!(full, "{registered:?}");
+    assert_eq!(desk.store.find_user(user.app, user.id).await.unwrap(), None);
+    assert_eq!(desk.view(&alice, chat).await, view, "nothing is half done");
+    assert_eq!((desk.end().await, desk.log.len()), (end, log));
+    assert_eq!(history(&desk, &alice, chat).await, acknowledged);
+    assert!(site.store().stats().disk_fulls > 0);
+
+    site.disk.full(false);
+    site.disk.free_bytes(None);
+    for append in refused {
+        let sent = desk.store.append_message(append).await.expect("room again");
+        assert!(!sent.replayed, "what was refused does not stand");
+        acknowledged.push(Message::clone(&sent.message));
+    }
+    assert_eq!(site.fatal(), 0);
+    assert_eq!(history(&desk, &alice, chat).await, acknowledged);
+    let view = desk.view(&alice, chat).await;
+    drop(site.take_store());
+    let desk = desk.reopen().await;
+    assert_eq!(history(&desk, &alice, chat).await, acknowledged, "in order, without a hole");
+    assert_eq!(desk.view(&alice, chat).await, view);
+}
+
+/// While it is full, what is only in memory stays there, and closing and opening lose nothing of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_that_found_no_room_are_counted_again() {
+    let site = Site::new();
+    let desk = Desk::open(site.clone()).await;
+    let alice = desk.person("alice").await;
+    let chat = desk.group([&alice]).await;
+    desk.send_many(&alice, chat, 5).await;
+    let view = desk.view(&alice, chat).await;
+    site.disk.full(true);
+    drop(site.take_store());
+    let Desk { store, make, .. } = desk;
+    drop(store);
+    site.disk.full(false);
+    let mut desk = Desk::open(site.clone()).await;
+    desk.make = make;
+    assert_eq!(desk.view(&alice, chat).await, view);
+    desk.send(&alice, chat, "the sixth").await;
+    assert_eq!(desk.seqs(&alice, chat).await, [1, 2, 3, 4, 5, 6]);
+}
+
+async fn history(desk: &Desk, who: &Person, chat: ConversationId) -> Vec<Message> {
+    desk.history(who, chat, HistoryAnchor::Latest, 10_000).await.messages
+}
