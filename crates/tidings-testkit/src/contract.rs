@@ -9,6 +9,8 @@
 //! To add a law: the function, and its line in `store_contract!`; a test of this crate compares the two. To add a
 //! store: a [`DataSet`], and one call.
 
+#![expect(clippy::unwrap_used, reason = "laws are tests: a panic is how they fail")]
+
 pub mod accounts;
 pub mod catch_up;
 pub mod conversations;
@@ -17,6 +19,7 @@ pub mod history;
 pub mod law;
 pub mod lists;
 pub mod log;
+pub mod marks;
 pub mod messages;
 pub mod participants;
 pub mod reopen;
@@ -101,12 +104,14 @@ macro_rules! store_contract {
                 a_retry_gets_the_original_also_after_its_sender_left
                 a_client_id_is_for_one_body
                 a_client_id_is_the_senders_own_in_each_conversation
-                sending_moves_the_senders_marks_alone
-                unread_counts_from_joining_and_ends_with_leaving
                 who_may_send
                 a_removal_and_a_send_at_once_agree
                 a_message_is_found_by_those_who_may_read_it
                 what_was_sent_is_what_is_read
+            }
+            marks {
+                sending_moves_the_senders_marks_alone
+                unread_counts_from_joining_and_ends_with_leaving
             }
             history {
                 the_latest_page_and_back_to_the_beginning
@@ -188,4 +193,26 @@ macro_rules! store_contract {
             }
         )*
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// A law that nobody runs holds nobody to anything.
+    #[test]
+    fn every_law_is_in_the_macro() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/contract");
+        let listed: Vec<&str> = include_str!("contract.rs").lines().map(str::trim).collect();
+        for file in
+            fs::read_dir(&here).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+        {
+            let text = fs::read_to_string(&file).unwrap();
+            let laws = text.lines().filter_map(|line| line.strip_prefix("pub async fn "));
+            for law in laws.filter_map(|line| line.split(['(', '<']).next()) {
+                assert!(listed.contains(&law), "{law} of {} is not in store_contract!", file.display());
+            }
+        }
+    }
 }
