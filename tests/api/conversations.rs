@@ -170,7 +170,7 @@ async fn the_list_comes_in_pages_and_by_kind() {
     for n in 0..7 {
         groups.push(alice.group_with(&format!("group {n}"), &[]).await);
     }
-    alice.post("/api/conversations", json!({ "kind": "self" })).await.assert_ok(201);
+    let _ = alice.post("/api/conversations", json!({ "kind": "self" })).await.assert_ok(201);
     groups.reverse();
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     loop {

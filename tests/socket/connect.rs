@@ -28,15 +28,16 @@ async fn a_device_is_told_who_it_is_when_it_is_live() {
 async fn a_handshake_that_is_wrong_says_what_to_do() {
     let server = TestServer::start().await;
     let alice = server.user("alice").await;
-    for (auth, code) in [
-        (json!({}), "missing_field"),
-        (json!({ "token": 7 }), "wrong_type"),
-        (json!({ "token": "x" }), "token_invalid"),
-        (json!({ "token": alice.refresh_token }), "token_invalid"),
-        (json!({ "token": alice.token, "colour": "red" }), "unknown_field"),
+    for (auth, code, pointer) in [
+        (json!({}), "missing_field", json!("/token")),
+        (json!({ "token": 7 }), "wrong_type", json!("/token")),
+        (json!({ "token": "x" }), "token_invalid", Value::Null),
+        (json!({ "token": alice.refresh_token }), "token_invalid", Value::Null),
+        (json!({ "token": alice.token, "colour": "red" }), "unknown_field", json!("/colour")),
     ] {
         let error = refusal(&server, auth.clone()).await;
         assert_eq!(error["data"]["code"], code, "{auth}: {error}");
+        assert_eq!(error["data"]["errors"][0]["pointer"], pointer, "{error}");
         assert!(error["data"]["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{error}");
     }
 }

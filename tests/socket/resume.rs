@@ -17,7 +17,7 @@ async fn a_device_that_was_away_gets_exactly_what_it_has_missed() {
     let mut device = bob.connect().await;
     alice.send(&chat, "seen").await;
     device.expect_message("seen").await;
-    let token = device.drop_connection().await;
+    let token = device.drop_connection();
     alice.send(&chat, "missed one").await;
     alice.send(&group, "missed two").await;
 
@@ -41,7 +41,7 @@ async fn a_device_that_has_missed_nothing_is_told_nothing() {
     alice.send(&chat, "seen").await;
     device.expect_message("seen").await;
     for _ in 0..3 {
-        let token = device.drop_connection().await;
+        let token = device.drop_connection();
         device = bob.resume(&token).await;
         assert_eq!(contents(&device.expect_ready().await), Vec::<String>::new());
     }
@@ -52,7 +52,7 @@ async fn a_cold_device_is_replayed_from_the_store_after_a_restart() {
     let mut server = TestServer::start().await;
     let [alice, bob] = server.users(["alice", "bob"]).await;
     let chat = alice.direct_with(&bob).await;
-    let token = bob.connect().await.drop_connection().await;
+    let token = bob.connect().await.drop_connection();
     for n in 0..50 {
         alice.send(&chat, &n.to_string()).await;
     }
@@ -82,7 +82,7 @@ async fn a_long_replay_comes_in_pages_and_goes_on_after_a_break() {
         }
         seen.push(event);
     }
-    let token = device.drop_connection().await;
+    let token = device.drop_connection();
     let mut device = bob.resume(&token).await;
     seen.extend(device.expect_ready().await);
     assert_eq!(contents(&seen), (0..25).map(|n| n.to_string()).collect::<Vec<_>>());
@@ -144,7 +144,7 @@ async fn come_and_go(person: Person, chat: String, last: u64) -> usize {
     let mut shown = begin_with_a_window(&mut device, &person, &chat).await;
     let mut connections = 1;
     while shown < last {
-        let next = device.drop_connection().await;
+        let next = device.drop_connection();
         device = person.resume(&next).await;
         connections += 1;
         let mut live = false;

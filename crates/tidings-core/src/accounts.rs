@@ -12,7 +12,7 @@ pub use password::{PasswordHash, Passwords};
 pub use register::Register;
 
 use crate::clock::Timestamp;
-use crate::error::{Code, FieldError, Refusal, StoreError};
+use crate::error::{Code, FieldError, Refusal, StoreError, code_of};
 use crate::ids::{AppId, UserId};
 
 /// A person's account, as others may see it; `email` and `external_id` are for the person alone.
@@ -80,7 +80,7 @@ pub enum Error {
 impl Refusal for Error {
     fn code(&self) -> Code {
         match self {
-            Self::Invalid(_) => Code::Invalid,
+            Self::Invalid(fields) => code_of(fields),
             Self::UsernameTaken => Code::UsernameTaken,
             Self::EmailTaken => Code::EmailTaken,
             Self::BadCredentials => Code::BadCredentials,

@@ -15,7 +15,7 @@ pub use participants::{ParticipantCursor, ParticipantPage};
 
 use crate::accounts::User;
 use crate::clock::Timestamp;
-use crate::error::{Code, FieldError, Refusal, StoreError};
+use crate::error::{Code, FieldError, Refusal, StoreError, code_of};
 use crate::ids::{AppId, ConversationId, LogId, Pos, Seq, UserId};
 use crate::messages::Message;
 
@@ -300,7 +300,7 @@ pub enum Error {
 impl Refusal for Error {
     fn code(&self) -> Code {
         match self {
-            Self::Invalid(_) => Code::Invalid,
+            Self::Invalid(fields) => code_of(fields),
             Self::UnknownUsers(_) => Code::UnknownUser,
             Self::NotFound => Code::NotFound,
             Self::NotParticipant => Code::NotParticipant,
@@ -321,7 +321,9 @@ impl Refusal for Error {
             Self::NotFound => "There is no such conversation or participant among yours.".into(),
             Self::NotParticipant => "You have left or were removed. Ask somebody to add you again.".into(),
             Self::Forbidden => "Ask an owner or admin of the conversation.".into(),
-            Self::LastOwner => "A group keeps at least one owner: make somebody else an owner first.".into(),
+            Self::LastOwner => {
+                "A group keeps at least one owner, and this version cannot make somebody else one.".into()
+            }
             Self::FixedParticipants => "Only groups change: create a group with these people.".into(),
             Self::TooManyParticipants { max } => format!("A conversation holds at most {max} people.").into(),
             Self::IdempotencyKeyReused => {

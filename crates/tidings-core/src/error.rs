@@ -125,6 +125,16 @@ impl FieldError {
     }
 }
 
+/// The code of a request whose fields these are: the first one's, so that a client that looks at nothing else is not
+/// misled. Lengths and forms are rules of one field; the request as a whole is then one that breaks a rule.
+#[must_use]
+pub fn code_of(fields: &[FieldError]) -> Code {
+    match fields.first().map(|field| field.code) {
+        None | Some(Code::TooLong | Code::TooShort | Code::BadFormat | Code::TooMany) => Code::Invalid,
+        Some(code) => code,
+    }
+}
+
 /// What a transport needs to know of a service's error.
 pub trait Refusal {
     /// The stable name.

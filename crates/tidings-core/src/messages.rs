@@ -11,7 +11,7 @@ pub use history::{HistoryAnchor, HistoryPage};
 pub use send::{SendMessage, Sent};
 
 use crate::clock::Timestamp;
-use crate::error::{Code, FieldError, Refusal, StoreError};
+use crate::error::{Code, FieldError, Refusal, StoreError, code_of};
 use crate::ids::{ClientMessageId, MessageId, Pos, UserId};
 
 /// What kind of message it is.
@@ -94,7 +94,7 @@ pub enum Error {
 impl Refusal for Error {
     fn code(&self) -> Code {
         match self {
-            Self::Invalid(_) => Code::Invalid,
+            Self::Invalid(fields) => code_of(fields),
             Self::NotFound => Code::NotFound,
             Self::NotParticipant => Code::NotParticipant,
             Self::Forbidden => Code::Forbidden,

@@ -85,6 +85,12 @@ pub enum Error {
     /// It was one.
     #[error("the token has expired")]
     TokenExpired,
+    /// Not a refresh token of this server's, or one that was replaced long ago.
+    #[error("the refresh token is not valid")]
+    RefreshTokenInvalid,
+    /// It was one.
+    #[error("the refresh token has expired")]
+    RefreshTokenExpired,
     /// Its session has ended.
     #[error("the session has ended")]
     Ended,
@@ -96,8 +102,8 @@ pub enum Error {
 impl Refusal for Error {
     fn code(&self) -> Code {
         match self {
-            Self::TokenInvalid => Code::TokenInvalid,
-            Self::TokenExpired => Code::TokenExpired,
+            Self::TokenInvalid | Self::RefreshTokenInvalid => Code::TokenInvalid,
+            Self::TokenExpired | Self::RefreshTokenExpired => Code::TokenExpired,
             Self::Ended => Code::SessionEnded,
             Self::Store(error) => error.code(),
         }
@@ -106,11 +112,11 @@ impl Refusal for Error {
     fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::TokenInvalid => {
-                "This is not one of this server's tokens of this kind. Log in, and send the accessToken."
-                    .into()
+                "This is not an access token of this server. Log in, and send the accessToken.".into()
             }
             Self::TokenExpired => "Get a new one with POST /api/auth/refresh and send this again.".into(),
-            Self::Ended => "Log in again.".into(),
+            Self::RefreshTokenInvalid => "This is not a refresh token of this server. Log in again.".into(),
+            Self::RefreshTokenExpired | Self::Ended => "Log in again.".into(),
             Self::Store(error) => error.detail(),
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub use stream::StreamGap;
 pub use token::{Replay, Token, TokenError};
 
-use crate::error::{Code, FieldError, Refusal, StoreError};
+use crate::error::{Code, FieldError, Refusal, StoreError, code_of};
 use crate::events::Event;
 use crate::ids::LogId;
 use crate::ports::store::SkippedStream;
@@ -75,7 +75,7 @@ pub enum Error {
 impl Refusal for Error {
     fn code(&self) -> Code {
         match self {
-            Self::Invalid(_) => Code::Invalid,
+            Self::Invalid(fields) => code_of(fields),
             Self::NotFound => Code::NotFound,
             Self::Store(error) => error.code(),
         }

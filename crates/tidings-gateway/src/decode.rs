@@ -6,7 +6,7 @@ mod refusal;
 use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
-use tidings_core::error::{Code, FieldError, Refusal};
+use tidings_core::error::{Code, FieldError, Refusal, code_of};
 use tidings_core::limits::Limits;
 
 /// Why a request cannot be read.
@@ -26,15 +26,11 @@ impl DecodeError {
         Self { code, detail: detail.into(), fields: Vec::new() }
     }
 
-    /// An error about fields. The code is the first one's, so that a client that looks at nothing else is not misled.
+    /// An error about fields.
     #[must_use]
     pub fn of_fields(fields: Vec<FieldError>) -> Self {
-        let code = fields.first().map_or(Code::Invalid, |field| match field.code {
-            // These stand on a field; the request as a whole is then one that breaks a rule.
-            Code::TooLong | Code::TooShort | Code::BadFormat | Code::TooMany => Code::Invalid,
-            code => code,
-        });
-        Self { code, detail: "See errors: each names a field and what it may be.".into(), fields }
+        let detail = "See errors: each names a field and what it may be.".into();
+        Self { code: code_of(&fields), detail, fields }
     }
 
     /// An error about one field.

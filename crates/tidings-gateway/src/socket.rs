@@ -28,7 +28,7 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 const EXPIRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Events of the published API that this version does not serve.
-const NOT_SERVED: [&str; 13] = [
+const NOT_SERVED: [&str; 12] = [
     "message:edit",
     "message:delete",
     "reaction:add",
@@ -41,7 +41,6 @@ const NOT_SERVED: [&str; 13] = [
     "conversation:close",
     "presence:set",
     "session:renew",
-    "session:end",
 ];
 
 /// What the Socket.IO server calls.

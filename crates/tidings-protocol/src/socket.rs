@@ -35,6 +35,9 @@ pub struct Denied {
     pub code: String,
     /// What to do about it, for people.
     pub detail: String,
+    /// The fields of `auth` that are wrong, all at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
     /// Try again after this long, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,

@@ -16,7 +16,7 @@ use crate::config::{Config, Sources};
 /// Everything has a default. A file sets keys, variables of the environment win over it (TIDINGS_LISTEN for `listen`,
 /// TIDINGS_LIMITS_TITLE_CHARS_MAX for `limits.title_chars_max`), flags win over both.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(name = "tidings", version, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

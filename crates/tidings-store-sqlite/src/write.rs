@@ -4,19 +4,22 @@
 //! Positions are given by [`Tx`] alone, and [`Tx::settle`] compares them with the drafts: a verb can neither forget its
 //! event nor leave a hole. A body may run again after a rollback, so it changes nothing but through its [`Tx`].
 
+mod request;
+
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 use tidings_core::clock::Timestamp;
 use tidings_core::conversations::Head;
-use tidings_core::error::StoreError;
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, LogId, Pos, Seq, SessionId, StreamId, UserId};
-use tokio::sync::oneshot;
 
 use crate::events;
 use crate::heads::{self, Dirty, Mark, Newer};
 use crate::rows::{Rows, later};
 use crate::state::{Memory, Sender, Staged};
-use crate::stats::{Counters, count};
+
+pub(crate) use request::{Request, Waiting};
 
 /// A place for one event, given by [`Tx`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +189,7 @@ impl<'a> Tx<'a> {
         match self.staged.dirty.get_mut(&stream) {
             Some(dirty) => dirty.head = head,
             None => {
-                self.staged.dirty.insert(stream, Dirty { head, marks: std::collections::HashMap::new() });
+                self.staged.dirty.insert(stream, Dirty { head, marks: HashMap::new() });
             }
         }
         let place = Place { stream, pos: head.last_pos, log_id: head.last_log };
@@ -264,64 +267,5 @@ impl Newer for Tx<'_> {
         staged
             .and_then(|dirty| dirty.marks.get(&user).copied())
             .or_else(|| self.memory.overlay.mark(conversation, user))
-    }
-}
-
-/// A request in the writer's queue.
-pub(crate) trait Request: Send {
-    /// Runs the body. May be called again after a rollback.
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<Vec<Draft>, Unexpected>;
-    /// Gives the last run's answer, or why it does not stand.
-    fn answer(self: Box<Self>, outcome: Result<(), StoreError>, counters: &Counters);
-}
-
-/// A body and who waits for it.
-pub(crate) struct Waiting<B, T, E> {
-    body: B,
-    ran: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
-}
-
-impl<B, T, E> Waiting<B, T, E> {
-    pub(crate) fn new(body: B) -> (Self, oneshot::Receiver<Result<T, E>>) {
-        let (reply, answer) = oneshot::channel();
-        (Self { body, ran: None, reply }, answer)
-    }
-}
-
-impl<B, T, E> Request for Waiting<B, T, E>
-where
-    B: FnMut(&mut Tx<'_>) -> Result<Change<T>, Failure<E>> + Send,
-    T: Send,
-    E: From<StoreError> + Send,
-{
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<Vec<Draft>, Unexpected> {
-        match (self.body)(tx) {
-            Ok(change) => {
-                self.ran = Some(Ok(change.value));
-                tx.settle(change.extent)
-            }
-            Err(Failure::Refused(refusal)) => {
-                self.ran = Some(Err(refusal));
-                tx.check_untouched()?;
-                Ok(Vec::new())
-            }
-            Err(Failure::Unexpected(unexpected)) => Err(unexpected),
-        }
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<(), StoreError>, counters: &Counters) {
-        let answer = match (outcome, self.ran) {
-            (Ok(()), Some(ran)) => {
-                if ran.is_err() {
-                    count(&counters.refusals);
-                }
-                ran
-            }
-            (Ok(()), None) => Err(StoreError::Failed.into()),
-            (Err(error), _) => Err(error.into()),
-        };
-        // Who asked may have gone; what was committed stands.
-        self.reply.send(answer).ok();
     }
 }

@@ -1,5 +1,7 @@
 //! The store on a disk that is slow, full, failing, or cut off from power.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how these fail")]
+
 #[path = "disk/crash.rs"]
 mod crash;
 #[path = "disk/failing_sync.rs"]

@@ -57,7 +57,8 @@ impl Services {
     ) -> Result<Vec<Participant>, Error> {
         let max = self.limits.user_ids_max;
         if !(1..=max).contains(&users.len()) {
-            let error = FieldError::new("/userIds", Code::TooMany, format!("from 1 to {max} a request"));
+            let code = if users.is_empty() { Code::TooShort } else { Code::TooMany };
+            let error = FieldError::new("/userIds", code, format!("from 1 to {max} a request"));
             return Err(Error::Invalid(vec![error]));
         }
         let ids: Vec<u8> = users.iter().flat_map(|user| *user.as_bytes()).collect();

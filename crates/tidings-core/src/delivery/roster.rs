@@ -201,7 +201,7 @@ mod tests {
     fn audience(rosters: &mut Rosters, event: &Event) -> Vec<u128> {
         let mut audience = Vec::new();
         rosters.with_audience(HERE, event, |users| {
-            audience = users.iter().map(|user| user.0.as_u128()).collect()
+            audience = users.iter().map(|user| user.0.as_u128()).collect();
         });
         audience
     }

@@ -83,7 +83,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Puts the next refresh token in the place of the presented one.
     ///
     /// # Errors
-    /// [`sessions::Error::TokenInvalid`] for an unknown one, [`sessions::Error::TokenExpired`];
+    /// [`sessions::Error::RefreshTokenInvalid`] for an unknown one, [`sessions::Error::RefreshTokenExpired`];
     /// [`sessions::Error::Ended`] for one of an ended session, and for one that was rotated before `grace_from`: then
     /// the session ends in the same commit, as by [`Self::end_session`].
     async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, sessions::Error>;

@@ -91,10 +91,10 @@ impl Services {
     /// Takes a refresh token and gives new tokens of the same session.
     ///
     /// # Errors
-    /// [`Error::TokenInvalid`] for what never was one, [`Error::TokenExpired`], and [`Error::Ended`] for a session
+    /// [`Error::RefreshTokenInvalid`], [`Error::RefreshTokenExpired`], and [`Error::Ended`] for a session
     /// that is over, also because this token was used before: then it ends here and now.
     pub async fn refresh(&self, token: &str) -> Result<Tokens, Error> {
-        let token = RefreshToken::parse(token).ok_or(Error::TokenInvalid)?;
+        let token = RefreshToken::parse(token).ok_or(Error::RefreshTokenInvalid)?;
         let next = self.refresh_secret.next(&token);
         let now = self.clock.now();
         let rotation = Rotation {

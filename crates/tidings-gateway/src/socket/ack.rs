@@ -41,6 +41,7 @@ fn denied(refused: &Refused) -> Denied {
     Denied {
         code: refused.code.as_str().to_owned(),
         detail: refused.detail.clone().into_owned(),
+        errors: field_problems(&refused.fields),
         retry_after_ms: retry_after_ms(refused.code),
     }
 }

@@ -276,7 +276,12 @@ pub fn connect_auth() -> ConnectAuth {
 }
 
 pub fn denied() -> Denied {
-    Denied { code: "token_expired".into(), detail: "Get a new one.".into(), retry_after_ms: None }
+    Denied {
+        code: "token_expired".into(),
+        detail: "Get a new one.".into(),
+        errors: vec![],
+        retry_after_ms: None,
+    }
 }
 
 pub fn ready() -> Ready {

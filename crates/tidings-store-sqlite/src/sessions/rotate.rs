@@ -30,7 +30,7 @@ pub(super) fn rotate(
         };
     }
     let Some(stored) = find_by_hash(tx.conn, "previous_hash", rotation.presented)? else {
-        return Err(Failure::Refused(Error::TokenInvalid));
+        return Err(Failure::Refused(Error::RefreshTokenInvalid));
     };
     if let Some(error) = refuse(&stored, rotation.now) {
         return Err(Failure::Refused(error));
@@ -53,7 +53,7 @@ fn refuse(stored: &Stored, now: Timestamp) -> Option<Error> {
     if stored.ended {
         Some(Error::Ended)
     } else if stored.session.expires_at <= now {
-        Some(Error::TokenExpired)
+        Some(Error::RefreshTokenExpired)
     } else {
         None
     }

@@ -1,5 +1,9 @@
 //! Catch-up and gap reads over joins, removals and comings back.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{LogId, Pos, Seq, StreamId};
 use tidings_core::ports::store::PageMax;
@@ -172,4 +176,57 @@ async fn a_page_ends_where_its_bytes_do_and_holds_at_least_one() {
     let page_max = PageMax { events: 9, bytes: 2 * one };
     let page = desk.store.list_stream(bob.user, stream, Pos(1), page_max).await.unwrap();
     assert_eq!((places(&page.events), page.has_more), (vec![(2, 1), (3, 1)], true));
+}
+
+/// The overlay, the rows and the snapshot are never of one moment; together they must not lose an event.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn catching_up_again_and_again_while_others_write_misses_nothing() {
+    let desk = Arc::new(Desk::new());
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let from = desk.store.log_bounds().await.unwrap().0;
+    let writing = {
+        let desk = Arc::clone(&desk);
+        tokio::spawn(async move {
+            let mut chats = Vec::new();
+            let begun = Instant::now();
+            // Long enough for a flush or two.
+            while begun.elapsed() < Duration::from_millis(2_000) {
+                let chat = desk.group(&alice, &[]).await;
+                desk.send(&alice, chat, "before bob").await;
+                desk.add(&alice, chat, &bob).await;
+                chats.push(chat);
+                for n in 0..10 {
+                    desk.send(&alice, chats[(n * 7) % chats.len()], "hi").await;
+                }
+            }
+        })
+    };
+    let (mut seen, mut from, mut rounds) = (Vec::new(), from, 0);
+    loop {
+        let done = writing.is_finished();
+        let ask = CatchUp { stream_events_max: 100_000, streams_max: 100_000, ..Desk::since(&bob, from) };
+        let page = desk
+            .store
+            .catch_up(CatchUp { page_max: PageMax::events(100_000), ..ask })
+            .await
+            .unwrap()
+            .unwrap();
+        seen.extend(page.events.iter().map(|event| event.log_id));
+        (from, rounds) = (page.through, rounds + 1);
+        if done {
+            break;
+        }
+    }
+    writing.await.unwrap();
+    let published = desk.log.events();
+    let joins: HashMap<StreamId, Pos> = published
+        .iter()
+        .filter(|event| matches!(event.body, EventBody::ParticipantJoined(_)))
+        .map(|event| (event.stream, event.pos))
+        .collect();
+    let due =
+        published.iter().filter(|event| joins.get(&event.stream).is_some_and(|join| event.pos >= *join));
+    let due: Vec<LogId> = due.map(|event| event.log_id).collect();
+    assert!(rounds > 10 && desk.store.stats().head_flushes > 0, "{rounds} rounds");
+    assert_eq!(seen, due);
 }

@@ -192,7 +192,7 @@ impl Device {
     ///
     /// # Panics
     /// When no token has arrived.
-    pub async fn drop_connection(self) -> String {
+    pub fn drop_connection(self) -> String {
         drop(self.socket);
         self.next.expect("a token")
     }

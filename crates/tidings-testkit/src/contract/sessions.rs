@@ -98,10 +98,10 @@ pub async fn an_unknown_or_expired_token_is_refused(desk: Desk) {
     let phone = device(&desk, "alice").await;
     let [unknown, next] = [desk.make.refresh_token(), desk.make.refresh_token()];
     let refused = desk.silently(desk.store.rotate_refresh_token(rotation(&desk, unknown, next))).await;
-    assert!(matches!(refused, Err(Error::TokenInvalid)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::RefreshTokenInvalid)), "{refused:?}");
     desk.make.clock.advance_seconds(31 * 24 * 3_600);
     let refused = desk.silently(desk.store.rotate_refresh_token(rotation(&desk, phone.token, next))).await;
-    assert!(matches!(refused, Err(Error::TokenExpired)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::RefreshTokenExpired)), "{refused:?}");
     assert_eq!(revoked(&desk).await, [], "an expired session has nothing to revoke");
 }
 
