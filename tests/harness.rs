@@ -9,6 +9,7 @@ use tidings_core::limits::Limits;
 use tidings_server::config::Config;
 use tidings_server::lifecycle::{Running, World, start_in};
 use tidings_testkit::actors::{Api, Person};
+use tidings_testkit::disk::FaultyDisk;
 
 /// A server in this process. The directory goes with it.
 pub struct TestServer {
@@ -19,6 +20,7 @@ pub struct TestServer {
     limits: Limits,
     dir: TempDir,
     running: Option<Running>,
+    disk: Option<FaultyDisk>,
 }
 
 impl TestServer {
@@ -27,14 +29,23 @@ impl TestServer {
     }
 
     pub async fn with_limits(changed: &[(&str, usize)]) -> Self {
+        Self::start_with(changed, None).await
+    }
+
+    /// A server whose disk does what the test says. When its store cannot go on, the process stays for the test.
+    pub async fn on_disk(disk: &FaultyDisk) -> Self {
+        Self::start_with(&[], Some(disk.clone())).await
+    }
+
+    async fn start_with(changed: &[(&str, usize)], disk: Option<FaultyDisk>) -> Self {
         let mut limits = Limits::default();
         for (name, value) in changed {
             limits.set(name, *value).expect("a limit");
         }
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Arc::new(ManualClock::starting_at(SystemClock.now()));
-        let running = run(&dir, &limits, &clock).await;
-        Self { api: api_of(&running), clock, limits, dir, running: Some(running) }
+        let running = run(&dir, &limits, &clock, disk.as_ref()).await;
+        Self { api: api_of(&running), clock, limits, dir, running: Some(running), disk }
     }
 
     /// Stops the server and starts it again over the same directory, at another address.
@@ -42,7 +53,7 @@ impl TestServer {
         if let Some(running) = self.running.take() {
             running.shutdown().await;
         }
-        let running = run(&self.dir, &self.limits, &self.clock).await;
+        let running = run(&self.dir, &self.limits, &self.clock, self.disk.as_ref()).await;
         self.api = api_of(&running);
         self.running = Some(running);
     }
@@ -62,14 +73,20 @@ impl TestServer {
     }
 }
 
-async fn run(dir: &TempDir, limits: &Limits, clock: &Arc<ManualClock>) -> Running {
+async fn run(dir: &TempDir, limits: &Limits, clock: &Arc<ManualClock>, disk: Option<&FaultyDisk>) -> Running {
     let config = Config {
         listen: "127.0.0.1:0".parse().expect("an address"),
         data_dir: dir.path().to_owned(),
         limits: limits.clone(),
         ..Config::default()
     };
-    let world = World { clock: Arc::clone(clock) as _, passwords: Passwords::quick(), ..World::default() };
+    let world = World {
+        clock: Arc::clone(clock) as _,
+        passwords: Passwords::quick(),
+        vfs: disk.map(|disk| disk.vfs_name().to_owned()),
+        on_fatal: Arc::new(|reason| println!("the process would end here: {reason}")),
+        ..World::default()
+    };
     start_in(config, world).await.expect("a server")
 }
 

@@ -1,6 +1,7 @@
 //! Coming back: from the tail in memory, from the store, in the middle of everything.
 
 use serde_json::{Value, json};
+use tidings_core::limits::Limits;
 use tidings_testkit::actors::{Device, Person, Received};
 
 use crate::harness::TestServer;
@@ -89,6 +90,30 @@ async fn a_long_replay_comes_in_pages_and_goes_on_after_a_break() {
 }
 
 #[tokio::test]
+async fn a_replay_that_begins_in_memory_and_goes_on_cold_skips_nothing_in_silence() {
+    let mut server = TestServer::with_limits(&[("sync_page_max", 10), ("sync_stream_events_max", 10)]).await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    // Connected once, so that the first page comes from the tail in memory, which skips no stream.
+    let token = bob.connect().await.drop_connection();
+    for n in 0..25 {
+        alice.send(&chat, &n.to_string()).await;
+    }
+    let mut device = bob.resume(&token).await;
+    let mut shown = 0;
+    while device.next_event().await.name != "sync:page" {
+        shown += 1;
+    }
+    assert_eq!(shown, 10);
+    let token = device.drop_connection();
+    server.restart().await;
+    // The next page comes from the store, where this stream has more than is replayed.
+    let replayed = server.moved(&bob).resume(&token).await.expect_ready().await;
+    assert_eq!(replayed.len(), 1, "{replayed:?}");
+    assert_eq!(replayed[0].body["skipped"][0]["lastSeq"], 25);
+}
+
+#[tokio::test]
 async fn a_token_that_is_no_token_resets_and_the_socket_is_live() {
     let server = TestServer::start().await;
     let [alice, bob] = server.users(["alice", "bob"]).await;
@@ -102,7 +127,7 @@ async fn a_token_that_is_no_token_resets_and_the_socket_is_live() {
     device.expect_message("live").await;
 }
 
-/// R18: four devices send as fast as they can while others come and go. What each of them is shown over all its
+/// Four devices send as fast as they can while others come and go. What each of them is shown over all its
 /// connections is one line without a seam, whatever the instants; and window plus gap plus live is one line too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn joining_and_fetching_race_and_nothing_falls_between() {
@@ -179,49 +204,51 @@ async fn begin_with_a_window(device: &mut Device, person: &Person, chat: &str) -
     }
 }
 
+/// The least that a queue may hold for messages of this size, and messages that are all escapes: each takes six times
+/// its size as JSON.
 #[tokio::test]
-async fn a_reader_that_is_too_slow_is_closed_and_loses_nothing() {
-    let server = TestServer::with_limits(&[("connection_queue_bytes_max", 64 * 1024)]).await;
+async fn a_reader_that_is_too_slow_is_closed_and_resumes_without_a_loss() {
+    const CONTENT: usize = 4 * 1024;
+    const MESSAGES: usize = 700;
+    let frame =
+        Limits { content_bytes_max: CONTENT, metadata_bytes_max: 2, ..Limits::default() }.frame_bytes_max();
+    let server = TestServer::with_limits(&[
+        ("content_bytes_max", CONTENT),
+        ("metadata_bytes_max", 2),
+        ("connection_queue_bytes_max", 4 * frame),
+        ("sync_stream_events_max", 10_000),
+    ])
+    .await;
     let [alice, bob] = server.users(["alice", "bob"]).await;
     let chat = alice.direct_with(&bob).await;
     let mut device = bob.connect().await;
-    let token = device.next.clone().unwrap();
     let mut on_alice = alice.connect().await;
-    let text = "x".repeat(15 * 1024);
     // The kernel's buffers hold a few megabytes for one who does not read.
-    for n in 0..600 {
-        let body = json!({ "conversationId": chat, "content": format!("{n} {text}") });
+    for n in 0..MESSAGES {
+        let text = format!("{n}\u{1}{}", "\u{1}".repeat(CONTENT - 10));
+        let body = json!({ "conversationId": chat, "content": text });
         assert_eq!(on_alice.call("message:send", body).await["ok"], true);
-        on_alice.next_event().await;
+        on_alice.expect("message:new").await;
     }
+    let number = |body: &Value| body["content"].as_str()?.split('\u{1}').next()?.parse::<usize>().ok();
     let mut seen = 0;
-    let numbers = |body: &Value| {
-        body["content"].as_str().and_then(|text| text.split(' ').next()?.parse::<usize>().ok())
-    };
-    // What was written before the queue was full arrives; then the end.
-    device.expect_end().await;
-    while let Some(event) = device.taken() {
-        assert_eq!(numbers(&event.body), Some(seen));
-        seen += 1;
-    }
-    assert!(seen < 600, "the queue never was full");
-    let token = device.next.clone().unwrap_or(token);
-    let mut next = token;
-    while seen < 600 {
-        let page = bob.get(&format!("/api/sync?since={next}")).await.assert_ok(200);
-        if page["skipped"] != json!([]) {
-            // So much that the window is loaded anew.
-            let window = bob.history(&chat, &format!("?after={seen}&limit=200")).await;
-            for message in window["messages"].as_array().unwrap() {
-                assert_eq!(numbers(message), Some(seen));
+    let mut connections = 0;
+    while seen < MESSAGES {
+        // What was written before the queue was full, or the whole replay; then the end, or a live socket.
+        connections += 1;
+        let mut live = connections == 1;
+        while let Some(event) = device.event_or_end().await {
+            live |= event.name == "ready";
+            if let Some(n) = number(&event.body) {
+                assert_eq!(n, seen);
                 seen += 1;
             }
-            continue;
+            if live && seen == MESSAGES {
+                break;
+            }
         }
-        for event in page["events"].as_array().unwrap() {
-            assert_eq!(numbers(event), Some(seen));
-            seen += 1;
-        }
-        next = page["next"].as_str().unwrap().to_owned();
+        let token = device.drop_connection();
+        device = bob.resume(&token).await;
     }
+    assert_eq!(connections, 2, "closed once, then one resume");
 }

@@ -33,6 +33,8 @@ pub use tail::TailPart;
 
 /// Events read from the store at a time while the log is behind.
 const CATCH_UP_BATCH: usize = 512;
+/// Rosters that are loaded ahead at a time, at most one an event.
+const ROSTERS_AT_ONCE: usize = 64;
 /// User streams whose last delivered position is remembered, against repeats.
 const USER_STREAMS_MAX: usize = 100_000;
 /// While the store cannot be read, delivery asks again this often.
@@ -80,9 +82,14 @@ impl Delivery {
                 Tailed::Events(events) => events,
                 Tailed::Behind => self.read_log().await,
             };
-            self.load_rosters(&mut dispatcher, &events).await;
-            for event in events {
-                self.dispatch(&mut dispatcher, event).await;
+            for events in events.chunks(ROSTERS_AT_ONCE) {
+                self.load_rosters(&mut dispatcher, events).await;
+                for event in events {
+                    self.dispatch(&mut dispatcher, event).await;
+                }
+                dispatcher.rosters.evict();
+                // The connections write meanwhile: with one core nobody else would get a turn while there are events.
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -100,7 +107,7 @@ impl Delivery {
     }
 
     /// Keeps the user's events of the tail at hand, until as often [`Self::untrack`] was called and the tail has
-    /// moved on. Called when a connection has been registered, before it is replayed.
+    /// moved on. Called for a connection before it is replayed.
     pub fn track(&self, user: UserId) {
         self.tail.lock().track(user);
     }
@@ -146,7 +153,7 @@ impl Delivery {
     }
 
     /// Takes an event if it is the next of its stream; drops a repeat; repairs a gap first.
-    async fn dispatch(&self, dispatcher: &mut Dispatcher, event: Arc<Event>) {
+    async fn dispatch(&self, dispatcher: &mut Dispatcher, event: &Arc<Event>) {
         let last = match event.stream {
             StreamId::Conversation(id) => dispatcher.rosters.last_pos(id),
             StreamId::User(id) => dispatcher.user_streams.get(&id).copied(),
@@ -164,7 +171,7 @@ impl Delivery {
             }
         }
         if event.pos > last {
-            self.deliver(dispatcher, &event);
+            self.deliver(dispatcher, event);
         }
         self.watermark.fetch_max(event.log_id.0, Ordering::AcqRel);
     }

@@ -74,10 +74,6 @@ uuid_id! {
     SessionId
 }
 uuid_id! {
-    /// One live transport of a session.
-    ConnectionId
-}
-uuid_id! {
     /// Made by the sender's device, kept as long as the message: the key under which a send may be retried.
     ClientMessageId
 }

@@ -44,6 +44,15 @@ macro_rules! limits {
     };
 }
 
+impl Limits {
+    /// What one event may take as JSON, in bytes, at the most: text that is all escapes grows sixfold, and 32 KiB are
+    /// plenty for everything else in a frame.
+    #[must_use]
+    pub fn frame_bytes_max(&self) -> usize {
+        6 * self.content_bytes_max + self.metadata_bytes_max + 32 * 1024
+    }
+}
+
 /// Why a limit could not be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
@@ -125,6 +134,8 @@ pub const PASSWORD_HASHES_AT_ONCE: usize = 2;
 pub const PASSWORD_HASHES_WAITING_MAX: usize = 64;
 /// Access tokens live this long, in seconds.
 pub const ACCESS_TOKEN_SECONDS: i64 = 600;
+/// A revocation outlives the access tokens that it means by this long, in seconds, for clocks that differ.
+pub const REVOCATION_MARGIN_SECONDS: i64 = 60;
 /// Refresh tokens live this long, in seconds.
 pub const REFRESH_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
 /// A refresh token that was just rotated is answered once more within this time, in seconds: two tabs, or a lost answer.

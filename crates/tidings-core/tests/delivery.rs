@@ -223,3 +223,37 @@ async fn a_node_that_has_fallen_behind_its_log_reads_the_store() {
     let last = node.send(&alice, chat).await;
     node.shown.until(bob.user, stream, last).await;
 }
+
+/// A replay whose first page came from the store ends where the store stood, which may be above what has been
+/// dispatched: its next pages must not come from the tail in memory, which lacks that end.
+#[tokio::test]
+async fn a_replay_that_begins_in_the_store_ends_where_the_store_stood() {
+    // Place 6 is committed and never dispatched.
+    let node = Node::over(lying(|log_id| usize::from(log_id.0 <= 5))).await;
+    node.deliver();
+    let (alice, bob) = (node.user("alice").await, node.user("bob").await); // places 1 and 2
+    let chat = node.direct(&alice, &bob).await; // 3
+    let stream = StreamId::Conversation(chat);
+    node.shown.until(bob.user, stream, 1).await;
+    let mut since = node.delivery.present_token();
+    let second = node.send(&alice, chat).await; // 4
+    node.shown.until(bob.user, stream, second).await;
+    // Another device of his connects: from here on the tail keeps his events at hand.
+    while node.delivery.watermark() < LogId(4) {
+        tokio::task::yield_now().await;
+    }
+    node.delivery.track(bob.user);
+    let third = node.send(&alice, chat).await; // 5
+    node.shown.until(bob.user, stream, third).await;
+    let last = node.send(&alice, chat).await; // 6
+    let mut given = Vec::new();
+    loop {
+        let page = node.services.sync(&bob, Some(&since.to_string()), Some(1), usize::MAX).await.unwrap();
+        given.extend(page.events.iter().map(|event| event.pos.0));
+        since = page.next;
+        if !page.has_more {
+            break;
+        }
+    }
+    assert_eq!(given, [second, third, last]);
+}

@@ -130,6 +130,7 @@ impl Config {
             }
         }
         config.check_together(&mut mistakes);
+        config.check_carriers(&mut mistakes);
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }
 
@@ -191,6 +192,26 @@ impl Config {
             if min > max {
                 let text = format!("{min} is more than {name}_max, {max}");
                 mistakes.add(&format!("limits.{name}_min"), Source::Together, text);
+            }
+        }
+    }
+
+    /// Limits that only make sense together: a message must fit into the body, packet and queue that carry it.
+    fn check_carriers(&self, mistakes: &mut Mistakes) {
+        let limits = &self.limits;
+        let frame = limits.frame_bytes_max();
+        // A replay fills a quarter of the queue and must still have room for one frame; so must what waits behind it.
+        let carriers = [
+            ("body_bytes_max", limits.body_bytes_max, frame),
+            ("socket_payload_bytes_max", limits.socket_payload_bytes_max, frame),
+            ("connection_queue_bytes_max", limits.connection_queue_bytes_max, 4 * frame),
+        ];
+        for (name, value, least) in carriers {
+            if value < least {
+                let text = format!(
+                    "{value} is too little for content_bytes_max and metadata_bytes_max: at least {least}"
+                );
+                mistakes.add(&format!("limits.{name}"), Source::Together, text);
             }
         }
     }

@@ -29,6 +29,8 @@ pub struct World {
     pub passwords: Passwords,
     /// The name of a registered SQLite VFS.
     pub vfs: Option<String>,
+    /// What happens when the store cannot go on. The process ends, unless a test wants to look.
+    pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Default for World {
@@ -38,6 +40,7 @@ impl Default for World {
             ids: Arc::new(SystemIds),
             passwords: Passwords::new(),
             vfs: None,
+            on_fatal: Arc::new(wiring::abort),
         }
     }
 }

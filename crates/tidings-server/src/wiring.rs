@@ -32,7 +32,7 @@ pub(crate) struct Node {
 /// Puts a node together over the data directory.
 pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> {
     let Store::Sqlite = config.store;
-    let World { clock, ids, passwords, vfs } = world;
+    let World { clock, ids, passwords, vfs, on_fatal } = world;
     make_data_dir(&config.data_dir)?;
     let log = InProcessLog::new();
     let store = {
@@ -40,7 +40,7 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
             data_dir: config.data_dir.clone(),
             vfs,
             readers: readers(),
-            on_fatal: Arc::new(abort),
+            on_fatal,
             ids: Arc::clone(&ids),
             clock: Arc::clone(&clock),
         };
@@ -97,7 +97,7 @@ fn make_data_dir(path: &Path) -> anyhow::Result<()> {
 }
 
 /// What has been acknowledged is on the disk; what has not must not be: no destructor runs, nothing is answered.
-fn abort(reason: &str) {
+pub(crate) fn abort(reason: &str) {
     tracing::error!(
         reason,
         "the store cannot go on: the process ends here and begins anew from what is durable"

@@ -33,8 +33,8 @@ pub struct Options {
     pub vfs: Option<String>,
     /// Connections that read. At least one is opened.
     pub readers: usize,
-    /// Told of a failure after which nothing may be acknowledged; the server ends its process here. Called by the
-    /// writer's worker.
+    /// Told of a failure after which nothing may be acknowledged, before those who wait for it; the server ends its
+    /// process here. Called by the writer's worker.
     pub on_fatal: OnFatal,
     /// Gives a new data set its epoch and secret.
     pub ids: Arc<dyn IdSource>,

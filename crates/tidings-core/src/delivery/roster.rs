@@ -53,7 +53,8 @@ impl Rosters {
         }
     }
 
-    /// Calls with the members of the event's position, and moves the roster past it.
+    /// Calls with the members of the event's position, and moves the roster past it. A conversation that is not at
+    /// hand begins with this event.
     pub fn with_audience(&mut self, id: ConversationId, event: &Event, call: impl FnOnce(&[UserId])) {
         let before = self.rosters.get(&id).map_or(0, Roster::bytes);
         let roster = self.rosters.get_or_insert_mut(id, Roster::default);
@@ -61,10 +62,13 @@ impl Rosters {
         call(&roster.settled);
         roster.depart(event);
         self.bytes = self.bytes - before + roster.bytes();
-        while self.bytes > self.bytes_max && self.rosters.len() > 1 {
-            if let Some((_, roster)) = self.rosters.pop_lru() {
-                self.bytes -= roster.bytes();
-            }
+    }
+
+    /// Lets the least used go while there are too many. Never in the middle of events whose rosters were just loaded.
+    pub fn evict(&mut self) {
+        while self.bytes > self.bytes_max {
+            let Some((_, roster)) = self.rosters.pop_lru() else { return };
+            self.bytes -= roster.bytes();
         }
     }
 }
@@ -245,6 +249,13 @@ mod tests {
         assert_eq!(rosters.bytes, 1000 * 16 + ROSTER_OVERHEAD);
         rosters.insert(other, (0..1000).map(|n| interval(n, 1, None)).collect());
         rosters.with_audience(other, &message(1), |users| assert_eq!(users.len(), 1000));
+        assert_eq!(
+            audience(&mut rosters, &message(2)).len(),
+            1000,
+            "both are needed until their batch is through"
+        );
+        assert!(rosters.touch(other));
+        rosters.evict();
         assert!(!rosters.touch(HERE) && rosters.touch(other));
         assert_eq!(rosters.bytes, 1000 * 16 + ROSTER_OVERHEAD);
     }

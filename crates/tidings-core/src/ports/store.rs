@@ -10,8 +10,6 @@
 //!
 //! To add an intention: a method on its noun's trait, the same file in every store, a test in the contract suite.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
 use crate::accounts::{self, Credentials, PasswordHash, User};
@@ -392,6 +390,3 @@ pub trait EventStore: Send + Sync + 'static {
     /// A page of everything that happened in the user's streams; nothing when more streams changed than are replayed.
     async fn catch_up(&self, catch_up: CatchUp) -> Result<Option<CatchUpPage>, StoreError>;
 }
-
-/// What a store hands to its log: see [`crate::ports::event_log::EventLog::publish`].
-pub type Committed = Vec<Arc<Event>>;

@@ -1,6 +1,6 @@
 //! Logging out, and the check that every request and connect goes through.
 
-use crate::limits::ACCESS_TOKEN_SECONDS;
+use crate::limits::{ACCESS_TOKEN_SECONDS, REVOCATION_MARGIN_SECONDS};
 use crate::services::Services;
 
 use super::{Actor, Error};
@@ -33,7 +33,7 @@ impl Services {
     pub async fn logout(&self, actor: &Actor) -> Result<(), Error> {
         let now = self.clock.now();
         // The revocation outlives every access token of the session, and is no longer needed after.
-        let until = now.plus_seconds(ACCESS_TOKEN_SECONDS + 60);
+        let until = now.plus_seconds(ACCESS_TOKEN_SECONDS + REVOCATION_MARGIN_SECONDS);
         self.store.end_session(actor.user, actor.session, now, until).await?;
         self.revocations.insert(actor.session, until, now);
         Ok(())

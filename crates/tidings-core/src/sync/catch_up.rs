@@ -40,7 +40,9 @@ impl Services {
         }
         let done_through = token.replay.map_or(token.through, |replay| replay.done_through);
         let end = token.replay.map(|replay| replay.end);
-        if let Some(tail) = self.delivery.tail_after(actor.user, done_through) {
+        // A replay that the store began may end above what has been dispatched yet: then the tail lacks its end.
+        let tail = self.delivery.tail_after(actor.user, done_through);
+        if let Some(tail) = tail.filter(|tail| end.is_none_or(|end| end <= tail.through)) {
             let end = end.unwrap_or(tail.through);
             let events = tail.events.into_iter().filter(|event| event.log_id <= end).collect();
             return Ok(page_of(token, events, page_max, end));
@@ -74,14 +76,15 @@ impl Services {
         let Some(page) = self.store.catch_up(catch_up).await? else {
             return Ok(self.present(Some(ResetReason::TooMuchChanged)));
         };
-        let replay = Replay { end: page.through, done_through: page.done_through };
+        let replay = Replay { end: page.through, done_through: page.done_through, skips_told: true };
         let next = if page.has_more {
             Token { replay: Some(replay), ..token }
         } else {
             Token::at(token.epoch, page.through)
         };
         // Every page of a catch-up finds the same streams skipped; the device is told once.
-        let skipped = if token.replay.is_none() { page.skipped } else { Vec::new() };
+        let were_told = token.replay.is_some_and(|replay| replay.skips_told);
+        let skipped = if were_told { Vec::new() } else { page.skipped };
         Ok(SyncPage {
             events: fold(page.events.into_iter().map(Arc::new).collect()),
             next,
@@ -126,7 +129,11 @@ fn page_of(token: Token, mut events: Vec<Arc<Event>>, page_max: PageMax, end: Lo
     let has_more = events.len() > fitting;
     events.truncate(fitting);
     let next = match events.last() {
-        Some(last) if has_more => Token { replay: Some(Replay { end, done_through: last.log_id }), ..token },
+        Some(last) if has_more => {
+            // Nothing was skipped here, so whether the device knows of skipped streams stays as it was.
+            let skips_told = token.replay.is_some_and(|replay| replay.skips_told);
+            Token { replay: Some(Replay { end, done_through: last.log_id, skips_told }), ..token }
+        }
         _ => Token::at(token.epoch, end),
     };
     SyncPage { events: fold(events), next, has_more, skipped: Vec::new(), reset: None, through: end }
@@ -240,7 +247,10 @@ mod tests {
         let first = page_of(token, vec![other(1), other(2), other(3)], PageMax::events(2), LogId(9));
         assert!(first.has_more);
         assert_eq!(first.next.through, LogId(0));
-        assert_eq!(first.next.replay, Some(Replay { end: LogId(9), done_through: LogId(2) }));
+        assert_eq!(
+            first.next.replay,
+            Some(Replay { end: LogId(9), done_through: LogId(2), skips_told: false })
+        );
         let last = page_of(first.next, vec![other(3)], PageMax::events(2), LogId(9));
         assert!(!last.has_more);
         assert_eq!(last.next, Token::at(Epoch(Uuid::nil()), LogId(9)));

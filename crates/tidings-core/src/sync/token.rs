@@ -1,4 +1,4 @@
-//! The token: version, epoch, a place in the log, and how far a replay has come. Opaque to clients.
+//! The token: version, flags, epoch, a place in the log, and how far a replay has come. Opaque to clients.
 //!
 //! It says where a device stands and nothing of who holds it: membership is looked at again with every use, so a
 //! stolen or forged token shows nobody anything.
@@ -13,10 +13,14 @@ use crate::ids::{Epoch, LogId};
 
 /// The form of the token that this version writes. A vector of places would be another.
 const VERSION: u8 = 1;
-/// Version, epoch, place.
-const PLAIN_BYTES: usize = 1 + 16 + 8;
+/// Version, flags, epoch, place.
+const PLAIN_BYTES: usize = 2 + 16 + 8;
 /// The same and a replay's two places.
 const REPLAY_BYTES: usize = PLAIN_BYTES + 16;
+/// The flag of a token in the middle of a replay.
+const REPLAYING: u8 = 1;
+/// The flag of a replay whose skipped streams the device has been told.
+const SKIPS_TOLD: u8 = 2;
 
 /// Where a device stands in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,9 @@ pub struct Replay {
     pub end: LogId,
     /// The device has its pages up to here.
     pub done_through: LogId,
+    /// The device has been told which streams are skipped. Pages from the tail in memory skip nothing and tell nothing,
+    /// but the next page may come from the store, which does.
+    pub skips_told: bool,
 }
 
 /// The text is no token of this server's.
@@ -55,12 +62,13 @@ impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = [0; REPLAY_BYTES];
         bytes[0] = VERSION;
-        bytes[1..17].copy_from_slice(self.epoch.as_bytes());
-        bytes[17..25].copy_from_slice(&self.through.0.to_be_bytes());
+        bytes[2..18].copy_from_slice(self.epoch.as_bytes());
+        bytes[18..26].copy_from_slice(&self.through.0.to_be_bytes());
         let mut used = PLAIN_BYTES;
         if let Some(replay) = self.replay {
-            bytes[25..33].copy_from_slice(&replay.end.0.to_be_bytes());
-            bytes[33..41].copy_from_slice(&replay.done_through.0.to_be_bytes());
+            bytes[1] = REPLAYING | if replay.skips_told { SKIPS_TOLD } else { 0 };
+            bytes[26..34].copy_from_slice(&replay.end.0.to_be_bytes());
+            bytes[34..42].copy_from_slice(&replay.done_through.0.to_be_bytes());
             used = REPLAY_BYTES;
         }
         let mut text = [0; REPLAY_BYTES.div_ceil(3) * 4];
@@ -83,16 +91,21 @@ impl FromStr for Token {
             i64::try_from(u64::from_be_bytes(bytes)).ok()?;
             Some(LogId(u64::from_be_bytes(bytes)))
         };
-        if bytes.first() != Some(&VERSION) || ![PLAIN_BYTES, REPLAY_BYTES].contains(&bytes.len()) {
+        let (Some(&VERSION), Some(&flags)) = (bytes.first(), bytes.get(1)) else { return Err(TokenError) };
+        let expected = if flags & REPLAYING == 0 { PLAIN_BYTES } else { REPLAY_BYTES };
+        if bytes.len() != expected || ![0, REPLAYING, REPLAYING | SKIPS_TOLD].contains(&flags) {
             return Err(TokenError);
         }
-        let epoch: [u8; 16] = bytes[1..17].try_into().map_err(|_| TokenError)?;
-        let through = place(17).ok_or(TokenError)?;
-        let replay = match bytes.len() {
-            PLAIN_BYTES => None,
-            _ => {
-                Some(Replay { end: place(25).ok_or(TokenError)?, done_through: place(33).ok_or(TokenError)? })
-            }
+        let epoch: [u8; 16] = bytes[2..18].try_into().map_err(|_| TokenError)?;
+        let through = place(18).ok_or(TokenError)?;
+        let replay = if flags & REPLAYING == 0 {
+            None
+        } else {
+            Some(Replay {
+                end: place(26).ok_or(TokenError)?,
+                done_through: place(34).ok_or(TokenError)?,
+                skips_told: flags & SKIPS_TOLD != 0,
+            })
         };
         if replay.is_some_and(|replay| replay.done_through < through || replay.end < replay.done_through) {
             return Err(TokenError);
@@ -112,16 +125,18 @@ mod tests {
         let epoch = Epoch(Uuid::from_u128(5));
         let plain = Token::at(epoch, LogId(812));
         assert_eq!(plain.to_string().parse(), Ok(plain));
-        let replay = Replay { end: LogId(900), done_through: LogId(850) };
-        let replaying = Token { replay: Some(replay), ..plain };
-        assert_eq!(replaying.to_string().parse(), Ok(replaying));
+        for skips_told in [true, false] {
+            let replay = Replay { end: LogId(900), done_through: LogId(850), skips_told };
+            let replaying = Token { replay: Some(replay), ..plain };
+            assert_eq!(replaying.to_string().parse(), Ok(replaying));
+        }
         assert!(plain.to_string().len() < 40, "it stands twice in every frame");
     }
 
     #[test]
     fn what_is_no_token_is_refused() {
         let epoch = Epoch(Uuid::from_u128(5));
-        let backwards = Replay { end: LogId(1), done_through: LogId(2) };
+        let backwards = Replay { end: LogId(1), done_through: LogId(2), skips_told: true };
         let odd = Token { epoch, through: LogId(1), replay: Some(backwards) };
         let huge = Token::at(epoch, LogId(u64::MAX));
         for text in ["", "x", "AQ", &"A".repeat(2000), &odd.to_string(), &huge.to_string()] {

@@ -7,6 +7,10 @@ use tidings_socketio::{Connection, SharedFrame};
 
 use super::Place;
 
+/// What a connection that is being replayed may hold back, as a part of its queue: when it goes live all of it goes into
+/// the queue at once.
+const HELD_SHARE: usize = 2;
+
 /// One accepted connection.
 pub struct Member {
     /// Who it is.
@@ -43,7 +47,7 @@ impl Member {
             Gate::Open { .. } => {}
             Gate::Closed { held, bytes } => {
                 *bytes += frame.cost_bytes();
-                if *bytes > self.queue_bytes_max {
+                if *bytes > self.queue_bytes_max / HELD_SHARE {
                     *held = Vec::new();
                     connection.close("queue_full");
                 } else {

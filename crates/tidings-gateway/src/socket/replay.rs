@@ -12,12 +12,14 @@ use crate::hub::{Member, encode_replayed};
 use crate::json::to_json;
 use crate::problem::Refused;
 
-/// A replay goes on when less than this waits for the client, in bytes: it fills a socket's buffer, not the queue.
-const QUEUED_BYTES_MAX: usize = 64 * 1024;
+/// A replay goes on when no more than this part of the queue waits for the client. The queue holds four of the largest
+/// frames (the configuration sees to it): this, one more frame, and half of it for what was held back meanwhile.
+const QUEUE_SHARE: usize = 4;
 
 /// Replays what the connection has missed since its token, then lets it live. The connection is registered already.
 pub(super) async fn replay(services: Arc<Services>, connection: Connection<Member>) {
     let actor = connection.state().actor;
+    let queued_bytes_max = services.limits.connection_queue_bytes_max / QUEUE_SHARE;
     let mut since = connection.state().since.clone();
     loop {
         let page =
@@ -35,7 +37,7 @@ pub(super) async fn replay(services: Arc<Services>, connection: Connection<Membe
             let reset = Reset { reason: reason.as_str().to_owned(), next: page.next.to_string() };
             let _ = connection.emit("reset", &to_json(&reset));
         } else if since.is_some() {
-            send_page(&connection, &page).await;
+            send_page(&connection, &page, queued_bytes_max).await;
         }
         since = Some(page.next.to_string());
         if !page.has_more {
@@ -46,15 +48,16 @@ pub(super) async fn replay(services: Arc<Services>, connection: Connection<Membe
                 next: page.next.to_string(),
                 server_time: services.clock.now().rfc3339(),
             };
+            connection.drained(queued_bytes_max).await;
             connection.state().go_live(&connection, page.through, &to_json(&ready));
             return;
         }
     }
 }
 
-async fn send_page(connection: &Connection<Member>, page: &SyncPage) {
+async fn send_page(connection: &Connection<Member>, page: &SyncPage, queued_bytes_max: usize) {
     for event in &page.events {
-        connection.drained(QUEUED_BYTES_MAX).await;
+        connection.drained(queued_bytes_max).await;
         if connection.send(encode_replayed(event)).is_err() {
             return;
         }

@@ -128,9 +128,8 @@ impl Worker {
             }
             Err(Trouble::Unexpected(_)) => self.write_one_by_one(batch),
             Err(Trouble::Fatal(error)) => {
-                self.poisoned.store(true, Ordering::Release);
-                self.answer(batch, Err(StoreError::OutcomeUnknown));
                 self.poison(&error);
+                self.answer(batch, Err(StoreError::OutcomeUnknown));
             }
         }
     }

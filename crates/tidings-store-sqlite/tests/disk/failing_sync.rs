@@ -39,7 +39,7 @@ async fn nothing_is_acknowledged_after_a_failed_sync() {
         gathered.push(queue(&desk, desk.make.message(&alice.actor, chat, &format!("gathered {n}"))).await);
     }
     assert_eq!(store_error(first.await.unwrap()), StoreError::OutcomeUnknown);
-    assert_eq!(site.fatal(), 1, "the server is told before anybody else can be misled");
+    assert_eq!(site.fatal(), 1, "the server is told before those who wait");
     for send in gathered {
         // They were never tried.
         let error = store_error(send.await.unwrap());
@@ -64,6 +64,17 @@ async fn nothing_is_acknowledged_after_a_failed_sync() {
     for seed in 0..20 {
         assert_crash_image_holds(&site, seed, &acknowledged).await;
     }
+}
+
+/// A flush comes within a second.
+async fn wait_until_fatal(site: &Site) {
+    let told = async {
+        while site.fatal() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.expect("the server is told");
+    assert_eq!(site.fatal(), 1, "once");
 }
 
 /// Whatever the power cut leaves: what was acknowledged, then at most the one that was in flight.
@@ -91,13 +102,7 @@ async fn a_failed_sync_between_batches_is_as_fatal() {
     let chat = desk.group([&alice]).await;
     desk.send(&alice, chat, "acknowledged").await;
     site.disk.fail_syncs_always();
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while site.fatal() == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
-    .expect("the flush comes within a second");
+    wait_until_fatal(&site).await;
     site.disk.fail_syncs(0);
     let later = desk.store.append_message(desk.make.message(&alice.actor, chat, "later")).await;
     assert_eq!(store_error(later), StoreError::Failed);

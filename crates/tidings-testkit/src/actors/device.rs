@@ -155,8 +155,13 @@ impl Device {
         }
     }
 
-    /// The next event that has arrived already.
-    pub fn taken(&mut self) -> Option<Received> {
+    /// The next event, or nothing at the end of the connection.
+    pub async fn event_or_end(&mut self) -> Option<Received> {
+        while self.inbox.is_empty() {
+            if !self.take().await {
+                return None;
+            }
+        }
         self.inbox.pop_front()
     }
 

@@ -27,12 +27,12 @@ const INTENTIONS: usize = 40;
 
 /// More coming and going than talking.
 pub async fn events_give_the_state_of_quiet_groups<D: DataSet>(data_set: impl Fn() -> D) {
-    hold(data_set, 0..120, Mix { send: 25 }).await;
+    hold(data_set, 0..100, Mix { send: 25 }).await;
 }
 
 /// Mostly talking.
 pub async fn events_give_the_state_of_busy_groups<D: DataSet>(data_set: impl Fn() -> D) {
-    hold(data_set, 1_000..1_120, Mix { send: 65 }).await;
+    hold(data_set, 1_000..1_100, Mix { send: 65 }).await;
 }
 
 async fn hold<D: DataSet>(data_set: impl Fn() -> D, seeds: Range<u64>, mix: Mix) {
