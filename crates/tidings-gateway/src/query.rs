@@ -5,6 +5,9 @@ use tidings_core::error::{Code, FieldError};
 
 use crate::decode::DecodeError;
 
+/// Mistakes that one answer tells of.
+const ERRORS_MAX: usize = 20;
+
 /// The parameters of one request, taken out one by one; what was wrong with any of them is told at the end.
 pub struct Query {
     pairs: Vec<(String, String)>,
@@ -66,7 +69,10 @@ impl Query {
     /// Notes that a parameter is wrong.
     pub fn refuse(&mut self, name: &str, code: Code, detail: impl Into<String>) {
         let pointer = if name.is_empty() { String::new() } else { format!("/{name}") };
-        self.errors.push(FieldError::new(pointer, code, detail));
+        // One who sends a thousand unknown parameters is told of the first ones.
+        if self.errors.len() < ERRORS_MAX {
+            self.errors.push(FieldError::new(pointer, code, detail));
+        }
     }
 
     /// The end: everything that was wrong, at once.

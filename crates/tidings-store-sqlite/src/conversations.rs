@@ -7,6 +7,7 @@ mod membership;
 mod remove;
 mod view;
 
+pub(crate) use create::role_at_creation;
 pub(crate) use view::seen_pos;
 
 use async_trait::async_trait;

@@ -12,6 +12,7 @@ mod streams;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Error, Row};
 use tidings_core::clock::Timestamp;
+use tidings_core::conversations::Membership;
 use tidings_core::events::EventBody;
 use tidings_core::ids::{LogId, Pos, Seq, SessionId, StreamId, UserId};
 
@@ -117,6 +118,33 @@ impl SentData {
     }
 }
 
+/// What a creation or a joining says of the marks of those who come in, who have read everything before. Their rows
+/// move on, and the messages before may be gone one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EntryData {
+    /// The `ord` of the last message before.
+    pub ord: u64,
+    /// How many messages to everybody there were before.
+    pub all: u64,
+}
+
+impl EntryData {
+    fn of(membership: &Membership) -> Self {
+        Self { ord: membership.marks.read_ord, all: membership.marks.read_all }
+    }
+
+    fn encode(self) -> Vec<u8> {
+        [self.ord.to_be_bytes(), self.all.to_be_bytes()].concat()
+    }
+
+    pub(crate) fn decode(event: &EventRow) -> rusqlite::Result<Self> {
+        let data: Option<[u8; 16]> = event.data.as_deref().and_then(|data| data.try_into().ok());
+        let number = u128::from_be_bytes(data.ok_or_else(|| unreadable(7, "the data of an entry"))?);
+        let number = |shift: u32| u64::try_from(number >> shift & u128::from(u64::MAX)).unwrap_or_default();
+        Ok(Self { ord: number(64), all: number(0) })
+    }
+}
+
 /// Reads `log_id, stream, pos, kind, actor, at, ref, data`.
 pub(crate) fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     let kind: i64 = row.get(3)?;
@@ -139,9 +167,14 @@ fn encode(body: &EventBody) -> rusqlite::Result<(Kind, Value, Option<Vec<u8>>)> 
             let data = SentData { ord: message.ord, to_all: false }.encode();
             (Kind::Sent, Value::Integer(int(message.id.seq.0)?), Some(data))
         }
-        EventBody::ConversationCreated { .. } => (Kind::ConversationCreated, Value::Null, None),
+        EventBody::ConversationCreated { participants, .. } => {
+            let first = participants.first();
+            let data = first.map(|first| EntryData::of(&first.membership).encode());
+            (Kind::ConversationCreated, Value::Null, data)
+        }
         EventBody::ParticipantJoined(joined) => {
-            (Kind::ParticipantJoined, id(joined.membership.user.as_bytes()), None)
+            let data = EntryData::of(&joined.membership).encode();
+            (Kind::ParticipantJoined, id(joined.membership.user.as_bytes()), Some(data))
         }
         EventBody::ParticipantLeft { membership, .. } => {
             (Kind::ParticipantLeft, id(membership.user.as_bytes()), None)

@@ -23,6 +23,7 @@ pub mod marks;
 pub mod messages;
 pub mod participants;
 pub mod reopen;
+pub mod rereading;
 pub mod sessions;
 pub mod streams;
 
@@ -154,6 +155,10 @@ macro_rules! store_contract {
                 a_long_stream_is_skipped
                 too_many_streams_start_over
                 the_own_stream_is_part_of_it
+            }
+            rereading {
+                an_event_is_read_as_it_was_committed
+                also_after_a_restart
             }
             reopen {
                 everything_is_as_it_was

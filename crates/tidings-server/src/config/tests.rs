@@ -98,3 +98,15 @@ fn what_is_printed_reads_again() {
     let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
     assert_eq!(Config::load(&sources).unwrap(), config);
 }
+
+#[test]
+fn a_message_must_fit_into_what_carries_it() {
+    let text = "[limits]\ncontent_bytes_max = 131072\nconnection_queue_bytes_max = 65536\n";
+    let file = file(text);
+    let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
+    let said = Config::load(&sources).unwrap_err().to_string();
+    for key in ["body_bytes_max", "socket_payload_bytes_max", "connection_queue_bytes_max"] {
+        assert!(said.contains(key), "{key} is not in {said}");
+    }
+    assert_eq!(said.lines().count(), 3, "{said}");
+}

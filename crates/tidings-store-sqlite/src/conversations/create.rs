@@ -65,7 +65,7 @@ fn insert(tx: &mut Tx<'_>, new: &NewConversation) -> Created {
     };
     let place = tx.open_stream(StreamId::Conversation(new.id))?;
     insert_row(tx.conn, &conversation)?;
-    let participants = insert_participants(tx, new, place)?;
+    let participants = insert_participants(tx, new, &conversation, place)?;
     if let Some(request) = &new.request {
         idempotency::insert(tx.conn, &new.actor, request, new.id, new.now)?;
     }
@@ -93,10 +93,17 @@ fn insert_row(conn: &Connection, conversation: &Conversation) -> rusqlite::Resul
     Ok(())
 }
 
+/// A direct conversation is nobody's own.
+pub(crate) fn role_at_creation(conversation: &Conversation, user: UserId) -> Role {
+    let owns = user == conversation.created_by && conversation.kind != ConversationKind::Direct;
+    if owns { Role::Owner } else { Role::Member }
+}
+
 /// Everybody is in from the position of the creation on, in the order in which participants are always listed.
 fn insert_participants(
     tx: &mut Tx<'_>,
     new: &NewConversation,
+    conversation: &Conversation,
     place: Place,
 ) -> Result<Vec<Participant>, Failure<Error>> {
     let head = tx.head(place.stream)?.ok_or_else(|| missing("the head of a new stream"))?;
@@ -105,7 +112,6 @@ fn insert_participants(
     users.dedup();
     let mut participants = Vec::with_capacity(users.len());
     for user in users {
-        let owns = user == new.actor.user && new.kind != ConversationKind::Direct;
         let membership = Membership {
             conversation: new.id,
             user,
@@ -117,7 +123,7 @@ fn insert_participants(
             from_log: place.log_id,
             to_log: None,
             joined_at: new.now,
-            role: if owns { Role::Owner } else { Role::Member },
+            role: role_at_creation(conversation, user),
             state: MembershipState::Active,
             marks: Marks {
                 read_seq: head.last_seq,

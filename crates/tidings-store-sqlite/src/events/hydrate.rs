@@ -1,14 +1,17 @@
 //! From a reference to the event: joined to the rows as they are now. A late reader sees the present text and then the
 //! edit; it converges.
+//!
+//! Who came in is given as they came in: an old event must not tell how far somebody has read since, nor that they went.
 
 use std::sync::Arc;
 
 use tidings_core::clock::Timestamp;
-use tidings_core::conversations::Participant;
+use tidings_core::conversations::{Marks, Membership, MembershipState, Participant, Role};
 use tidings_core::events::{Event, EventBody};
-use tidings_core::ids::{ConversationId, MessageId, StreamId};
+use tidings_core::ids::{ConversationId, MessageId, StreamId, UserId};
 
-use super::{EventRow, Kind};
+use super::{EntryData, EventRow, Kind};
+use crate::conversations::role_at_creation;
 use crate::rows::{Rows, bound, unreadable};
 
 impl Rows<'_> {
@@ -33,11 +36,8 @@ impl Rows<'_> {
             }
             Kind::ConversationCreated => self.created(event),
             Kind::ParticipantJoined => {
-                let membership = self.interval_from(conversation(event)?, event.user()?, event.pos)?;
-                Ok(EventBody::ParticipantJoined(Participant {
-                    user: self.named_user(event.user()?)?,
-                    membership,
-                }))
+                let joined = self.entered(event, conversation(event)?, event.user()?, Role::Member)?;
+                Ok(EventBody::ParticipantJoined(joined))
             }
             Kind::ParticipantLeft => {
                 let membership = self.interval_to(conversation(event)?, event.user()?, event.pos)?;
@@ -63,11 +63,40 @@ impl Rows<'_> {
         let mut rows = statement.query((conversation.id.as_bytes(), bound(event.pos.0)))?;
         let mut participants = Vec::new();
         while let Some(row) = rows.next()? {
-            let user = self.named_user(tidings_core::ids::UserId::from_bytes(row.get(0)?))?;
-            let membership = self.interval_from(conversation.id, user.id, event.pos)?;
-            participants.push(Participant { user, membership });
+            let user = UserId::from_bytes(row.get(0)?);
+            let role = role_at_creation(&conversation, user);
+            participants.push(self.entered(event, conversation.id, user, role)?);
         }
         Ok(EventBody::ConversationCreated { conversation, participants })
+    }
+
+    /// One who came in with this event, as they stood then.
+    fn entered(
+        &self,
+        event: &EventRow,
+        conversation: ConversationId,
+        user: UserId,
+        role: Role,
+    ) -> rusqlite::Result<Participant> {
+        let row = self.interval_from(conversation, user, event.pos)?;
+        let EntryData { ord, all } = EntryData::decode(event)?;
+        let before = row.from_seq.previous();
+        let membership = Membership {
+            to_pos: None,
+            to_seq: None,
+            to_log: None,
+            role,
+            state: MembershipState::Active,
+            marks: Marks {
+                read_seq: before,
+                read_ord: ord,
+                read_all: all,
+                public_read_seq: before,
+                delivered_seq: before,
+            },
+            ..row
+        };
+        Ok(Participant { user: self.named_user(user)?, membership })
     }
 }
 

@@ -26,7 +26,7 @@ pub async fn a_direct_conversation_is_found_again_by_both(desk: Desk) {
     assert_eq!(desk.participants(&bob, made.view.conversation.id).await, made.view.participants);
 }
 
-/// F2 of conversations: one is made, with one event, and all get it.
+/// One is made, with one event, and all get it.
 pub async fn twenty_at_once_make_one(desk: Desk) {
     let [alice, bob] = desk.people(["alice", "bob"]).await;
     let before = desk.log.len();

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::thread;
 
-use tidings_core::ids::StreamId;
+use tidings_core::ids::{LogId, StreamId};
 
 pub use apply::{State, apply};
 use intentions::{Cast, Mix, Outcome};
@@ -70,7 +70,8 @@ async fn tell(
     let mut desk = Desk::open_seeded(Box::new(data_set), story.seed).await;
     let mut cast = Cast::arrive(&desk, story.seed, mix).await;
     let mut state = State::default();
-    desk.log.all().iter().for_each(|event| apply(&mut state, event));
+    let mut published = desk.log.all();
+    published.iter().for_each(|event| apply(&mut state, event));
     for step in 0..INTENTIONS {
         let intention = cast.choose(&desk);
         story.intentions.push(format!("{intention:?}"));
@@ -82,6 +83,7 @@ async fn tell(
         let recorded = desk.store.list_log(state.log, events.len() + 1).await.unwrap();
         assert_eq!(recorded, events, "the log holds what was published");
         events.iter().for_each(|event| apply(&mut state, event));
+        published.extend_from_slice(&events);
         let mut touched: Vec<_> = events.iter().map(|event| event.stream).collect();
         touched.extend(intention.conversation().map(StreamId::Conversation));
         views::assert_streams_match(&desk, &state, &touched, step).await;
@@ -92,6 +94,8 @@ async fn tell(
         }
     }
     views::assert_everything_matches(&desk, &state).await;
+    let recorded = desk.store.list_log(LogId(0), published.len() + 1).await.unwrap();
+    assert_eq!(recorded, published, "and still does after all that happened since");
 }
 
 /// A law that is held against nothing holds always.

@@ -85,7 +85,7 @@ pub async fn a_retry_gets_the_original(desk: Desk) {
     assert_eq!(desk.seqs(&alice, chat).await, [1]);
 }
 
-/// F2: one stands, all get it, one of them is told that it is new.
+/// One stands, all get it, one of them is told that it is new.
 pub async fn many_retries_at_once_make_one_message(desk: Desk) {
     let [alice] = desk.people(["alice"]).await;
     let chat = desk.group([&alice]).await;
@@ -166,7 +166,7 @@ pub async fn who_may_send(desk: Desk) {
     assert_eq!(desk.seqs(&alice, chat).await, [1, 2]);
 }
 
-/// F24: whoever is removed sends nothing after the removal's position, however close.
+/// Whoever is removed sends nothing after the removal's position, however close.
 pub async fn a_removal_and_a_send_at_once_agree(desk: Desk) {
     let [alice, bob] = desk.people(["alice", "bob"]).await;
     let chat = desk.group([&alice, &bob]).await;
