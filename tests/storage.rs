@@ -1,6 +1,7 @@
 //! What a client is told when the disk is full or fails.
 
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 use tidings_testkit::actors::Reply;
 use tidings_testkit::disk::FaultyDisk;
 
@@ -51,6 +52,8 @@ async fn after_a_failed_fsync_nothing_is_acknowledged() {
     let [alice, bob] = server.users(["alice", "bob"]).await;
     let chat = alice.direct_with(&bob).await;
     let (mut on_alice, mut on_bob) = (alice.connect().await, bob.connect().await);
+    let ready = || alice.api.request(Method::GET, "/health/ready", None, Value::Null);
+    assert_eq!(ready().await.status, 200);
     disk.fail_syncs_always();
     alice.try_send(&chat, "perhaps", &id(1)).await.assert_problem(503, "outcome_unknown");
     // The disk is well again; this process still says nothing that it cannot know.
@@ -62,4 +65,5 @@ async fn after_a_failed_fsync_nothing_is_acknowledged() {
     let body = json!({ "conversationId": chat, "content": "hello?" });
     assert_eq!(on_alice.call("message:send", body).await["ok"], false);
     on_bob.expect_nothing().await;
+    ready().await.assert_problem(503, "overloaded");
 }

@@ -1,7 +1,7 @@
 //! From the log to the connections: every event to the members of its position, in order, gaps repaired.
 //!
 //! One dispatcher reads the log. An event at `pos` of a conversation goes to those whose interval holds `pos`; the
-//! intervals of an active conversation are its [`roster`](Roster), loaded once and moved on by the stream's own
+//! intervals of an active conversation are its roster, loaded once and moved on by the stream's own
 //! membership events. It enters the tail in memory **before** it is fanned out, so that a device that resumes finds it
 //! there or gets it live. [`Delivery::run`] is the whole of it, top-down.
 
@@ -161,19 +161,31 @@ impl Delivery {
         // The first event that this node sees of a stream: what came before it was delivered or is caught up with.
         let last = last.unwrap_or(event.pos.previous());
         if event.pos > last.next() {
-            tracing::warn!(stream = %event.stream, after = %last, pos = %event.pos, "a gap in the log is repaired from the store");
-            let (stream, through) = (event.stream, event.pos.previous());
-            let missed = self
-                .until_read("repairing a gap", || self.store.list_stream_range(stream, last, through))
-                .await;
-            for event in missed {
-                self.deliver(dispatcher, &Arc::new(event));
-            }
+            self.repair_gap(dispatcher, event, last).await;
         }
         if event.pos > last {
             self.deliver(dispatcher, event);
         }
         self.watermark.fetch_max(event.log_id.0, Ordering::AcqRel);
+    }
+
+    /// Delivers what lies between the last event that was delivered and this one, from the store.
+    async fn repair_gap(&self, dispatcher: &mut Dispatcher, event: &Event, last: Pos) {
+        tracing::warn!(stream = %event.stream, after = %last, pos = %event.pos, "a gap in the log is repaired");
+        let (stream, through) = (event.stream, event.pos.previous());
+        let mut last = last;
+        while last < through {
+            let read = || self.store.list_stream_range(stream, last, through);
+            let missed = self.until_read("repairing a gap", read).await;
+            let Some(end) = missed.last().map(|event| event.pos) else {
+                tracing::error!(%stream, after = %last, "the store does not have what the log skipped");
+                return;
+            };
+            for event in missed {
+                self.deliver(dispatcher, &Arc::new(event));
+            }
+            last = end;
+        }
     }
 
     fn deliver(&self, dispatcher: &mut Dispatcher, event: &Arc<Event>) {

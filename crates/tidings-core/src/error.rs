@@ -150,7 +150,7 @@ pub trait Refusal {
 /// What a store can fail with beside refusing. The whole list; nothing of SQL leaves a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The queue of the writer is full. Nothing was done.
+    /// The writer's queue is full, or too many reads are waiting. Nothing was done.
     #[error("the store takes no more requests at the moment")]
     Overloaded,
     /// The commit was asked for and no answer came. It may stand or not.

@@ -21,6 +21,7 @@ pub mod limits;
 pub mod memory;
 pub mod messages;
 pub mod ports;
+mod readiness;
 pub mod services;
 pub mod sessions;
 pub mod sync;

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 pub use access::AccessTokens;
 pub use keys::{KeyError, SigningKey};
 pub use refresh::{RefreshSecret, RefreshToken, RefreshTokenHash};
-pub use revocations::Revocations;
+pub use revocations::{Revocations, revoked_until};
 
 use crate::accounts::User;
 use crate::clock::Timestamp;
@@ -94,6 +94,9 @@ pub enum Error {
     /// Its session has ended.
     #[error("the session has ended")]
     Ended,
+    /// A refresh token that was replaced long ago: somebody has copied it, and its session has ended just now.
+    #[error("the refresh token was used before")]
+    Reused(SessionId),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -104,7 +107,7 @@ impl Refusal for Error {
         match self {
             Self::TokenInvalid | Self::RefreshTokenInvalid => Code::TokenInvalid,
             Self::TokenExpired | Self::RefreshTokenExpired => Code::TokenExpired,
-            Self::Ended => Code::SessionEnded,
+            Self::Ended | Self::Reused(_) => Code::SessionEnded,
             Self::Store(error) => error.code(),
         }
     }
@@ -117,6 +120,7 @@ impl Refusal for Error {
             Self::TokenExpired => "Get a new one with POST /api/auth/refresh and send this again.".into(),
             Self::RefreshTokenInvalid => "This is not a refresh token of this server. Log in again.".into(),
             Self::RefreshTokenExpired | Self::Ended => "Log in again.".into(),
+            Self::Reused(_) => "This token was used before, so its session has ended. Log in again.".into(),
             Self::Store(error) => error.detail(),
         }
     }

@@ -55,7 +55,7 @@ pub fn write<C: Cursor>(cursor: &C) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// What [`write`] wrote, and nothing else.
+/// What `write` wrote, and nothing else.
 pub fn read<C: Cursor>(text: &str) -> Option<C> {
     // 25 bytes are 34 characters of base64.
     if text.len() != 34 {

@@ -1,7 +1,7 @@
 //! The one file that turns codes into HTTP: status, `application/problem+json`, and the headers that belong to it.
 //!
 //! A handler returns a [`Refused`]; it travels in the answer's extensions until the gateway, which knows path and
-//! request id, writes it with [`render`]. To add a code: its line in the core's `codes!`, its status here.
+//! request id, writes it with `render`. To add a code: its line in the core's `codes!`, its status here.
 
 use std::borrow::Cow;
 

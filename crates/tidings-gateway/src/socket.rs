@@ -1,7 +1,7 @@
 //! The socket side of the API: the handshake, the replay, and the events that clients send.
 //!
 //! A client event is decoded, given to one service function, and its answer encoded as the ack. To add one: its file
-//! here and its line in [`answer`].
+//! here and its line in `answer`.
 
 pub(crate) mod ack;
 mod connect;

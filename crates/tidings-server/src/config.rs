@@ -1,7 +1,7 @@
 //! What the operator says: a file, the environment over it, flags over both.
 //!
 //! Every source becomes a list of settings by key; each is checked, also one that another source overrides, and all
-//! mistakes are told at once. To add a key: a line in [`Config::set`] and in [`Config::to_toml`]; its variable is
+//! mistakes are told at once. To add a key: a line in `Config::set` and in [`Config::to_toml`]; its variable is
 //! `TIDINGS_` and the key in capitals, with `_` for `.`.
 
 mod environment;

@@ -1,8 +1,5 @@
 //! Which adapters the ports get: the only file that names them.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -33,7 +30,6 @@ pub(crate) struct Node {
 pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> {
     let Store::Sqlite = config.store;
     let World { clock, ids, passwords, vfs, on_fatal } = world;
-    make_data_dir(&config.data_dir)?;
     let log = InProcessLog::new();
     let store = {
         let options = Options {
@@ -87,13 +83,6 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
 /// Readers block a thread each while they read: as many as there are cores, and a few for the disk's sake.
 fn readers() -> usize {
     std::thread::available_parallelism().map_or(4, |cores| cores.get() + 2)
-}
-
-/// Only the server's user may look into it.
-fn make_data_dir(path: &Path) -> anyhow::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder.create(path).with_context(|| format!("cannot make the data directory {}", path.display()))
 }
 
 /// What has been acknowledged is on the disk; what has not must not be: no destructor runs, nothing is answered.

@@ -73,6 +73,8 @@ CREATE TABLE membership (
 CREATE INDEX membership_user ON membership (user);
 -- The order in which participants are listed and counted; rosters are read from it without touching the rows.
 CREATE INDEX membership_joined ON membership (conversation, from_pos, user, to_pos, to_log);
+-- Who owns a conversation now, however many have come and gone.
+CREATE INDEX membership_owner ON membership (conversation) WHERE role = 'owner' AND to_pos IS NULL;
 
 CREATE TABLE message (
     conversation BLOB NOT NULL,
@@ -136,6 +138,8 @@ CREATE TABLE session (
 CREATE UNIQUE INDEX session_token ON session (token_hash);
 CREATE UNIQUE INDEX session_previous ON session (previous_hash) WHERE previous_hash IS NOT NULL;
 CREATE INDEX session_user ON session (user);
+-- Sessions that expired long ago, to be deleted.
+CREATE INDEX session_expires ON session (expires_at);
 
 -- What is refused although its access token verifies. The subject is a byte of kind (1: a session) and the id.
 CREATE TABLE revocation (

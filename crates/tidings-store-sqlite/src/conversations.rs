@@ -8,6 +8,8 @@ mod remove;
 mod view;
 
 pub(crate) use create::role_at_creation;
+#[cfg(test)]
+pub(crate) use remove::OWNERS_SQL;
 pub(crate) use view::seen_pos;
 
 use async_trait::async_trait;

@@ -138,10 +138,10 @@ impl EntryData {
     }
 
     pub(crate) fn decode(event: &EventRow) -> rusqlite::Result<Self> {
-        let data: Option<[u8; 16]> = event.data.as_deref().and_then(|data| data.try_into().ok());
-        let number = u128::from_be_bytes(data.ok_or_else(|| unreadable(7, "the data of an entry"))?);
-        let number = |shift: u32| u64::try_from(number >> shift & u128::from(u64::MAX)).unwrap_or_default();
-        Ok(Self { ord: number(64), all: number(0) })
+        let halves = event.data.as_deref().and_then(<[u8]>::split_first_chunk::<8>);
+        let halves = halves.and_then(|(ord, all)| Some((*ord, <[u8; 8]>::try_from(all).ok()?)));
+        let (ord, all) = halves.ok_or_else(|| unreadable(7, "the data of an entry"))?;
+        Ok(Self { ord: u64::from_be_bytes(ord), all: u64::from_be_bytes(all) })
     }
 }
 

@@ -1,14 +1,14 @@
 //! The embedded store: SQLite in WAL mode, one writer, many readers. It needs nothing but a directory.
 //!
-//! - Every change goes through one worker ([`writer`]), which commits up to 512 requests at a time and is the only code
-//!   that gives positions ([`write`]). Who is answered is durable: the commit has been synced.
-//! - Every read is one snapshot on one of a few connections ([`read`]), together with the heads that the writer has not
-//!   yet written to their rows ([`heads`]).
-//! - Events are references; whoever reads them joins them to the rows as they are now ([`events`]).
+//! - Every change goes through one worker (`writer`), which commits up to 512 requests at a time and is the only code
+//!   that gives positions (`write`). Who is answered is durable: the commit has been synced.
+//! - Every read is one snapshot on one of a few connections (`read`), together with the heads that the writer has not
+//!   yet written to their rows (`heads`).
+//! - Events are references; whoever reads them joins them to the rows as they are now (`events`).
 //!
 //! One file per noun, with the same name in every store. To add a verb: its method in the noun's file, which calls
 //! `writer.write` with a body that checks, then writes rows, then gives a `Change` with a draft for each place that it
-//! took; for a new event also [`events`]; a new table is a new file in `migrations/`.
+//! took; for a new event also `events`; a new table is a new file in `migrations/`.
 
 mod accounts;
 mod catch_up;
@@ -37,7 +37,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tidings_core::ids::LogId;
 
-pub use open::{OpenError, Options};
+pub use open::{OpenError, Options, make_data_dir};
+pub use read::READS_WAITING_MAX;
 pub use stats::Stats;
 pub use writer::{OnFatal, WRITER_QUEUE_MAX};
 
@@ -66,10 +67,11 @@ impl SqliteStore {
         self.counters.stats(self.overlay.len())
     }
 
-    /// Answers what is queued, writes what is only in memory, brings the log into the database, and gives the
-    /// directory free. Later requests fail. Blocks; twice is once.
+    /// Answers what is queued, writes what is only in memory, brings the log into the database, which is then one file,
+    /// and gives the directory free. Later requests fail. Blocks; twice is once.
     pub fn close(&self) {
         self.writer.close();
+        // The worker has done so already, unless it panicked.
         self.readers.close();
         self.lock.lock().take();
     }

@@ -1,8 +1,9 @@
 //! Opening a data directory: lock, checkpoint, migrate, count heads again, then answer.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::lock::DataDirLock;
 use crate::read::{self, Readers};
 use crate::state::Memory;
 use crate::stats::Counters;
-use crate::writer::{OnFatal, Parts, Writer};
+use crate::writer::{OnFatal, Parts, WAL_BYTES_MAX, Writer};
 use crate::{meta, migrations, sessions};
 
 /// The database's name in the data directory.
@@ -31,7 +32,7 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// The name of a registered SQLite VFS; tests bring a disk that fails.
     pub vfs: Option<String>,
-    /// Connections that read. At least one is opened.
+    /// Connections for what people read. At least one is opened; delivery has one more of its own.
     pub readers: usize,
     /// Told of a failure after which nothing may be acknowledged, before those who wait for it; the server ends its
     /// process here. Called by the writer's worker.
@@ -94,7 +95,16 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`] says what to do.
     pub fn open(options: Options, log: Arc<dyn EventLog>) -> Result<Self, OpenError> {
-        make_dir(&options.data_dir)?;
+        Self::open_with(options, log, WAL_BYTES_MAX)
+    }
+
+    /// The same with a log that may be smaller before there is a checkpoint.
+    pub(crate) fn open_with(
+        options: Options,
+        log: Arc<dyn EventLog>,
+        wal_bytes_max: u64,
+    ) -> Result<Self, OpenError> {
+        make_data_dir(&options.data_dir)?;
         let lock = DataDirLock::take(&options.data_dir)?;
         let now = options.clock.now();
         let conn = connect(&options)?;
@@ -109,17 +119,24 @@ impl SqliteStore {
         let overlay = Arc::new(Overlay::new(last));
         let ended = ended_sessions(&conn, now)?;
         let counters = Arc::new(Counters::default());
-        let readers = connect_readers(&options)?;
+        let readers = Arc::new(Readers::new(
+            connect_readers(&options, options.readers.max(1))?,
+            connect_readers(&options, 1)?,
+            Arc::clone(&overlay),
+            Arc::clone(&counters),
+        ));
         let parts = Parts {
             conn,
             memory: Memory::new(Arc::clone(&overlay), last, ended),
+            readers: Arc::clone(&readers),
             log,
             counters: Arc::clone(&counters),
             on_fatal: options.on_fatal,
+            wal_bytes_max,
         };
         Ok(Self {
             writer: Writer::spawn(parts)?,
-            readers: Arc::new(Readers::new(readers, Arc::clone(&overlay))),
+            readers,
             overlay,
             counters,
             identity,
@@ -129,16 +146,30 @@ impl SqliteStore {
     }
 }
 
-/// Makes the directory and syncs its parent, or a power cut takes the whole of it.
-fn make_dir(data_dir: &Path) -> io::Result<()> {
-    if data_dir.is_dir() {
-        return Ok(());
+/// Makes a directory for data, with every level above it that is missing, for this user alone.
+///
+/// A directory's own name is durable only once its parent has been synced: else a power cut takes the whole of it,
+/// and everything in it that was acknowledged. So whoever makes the data directory makes it by this.
+///
+/// # Errors
+/// The file system's.
+pub fn make_data_dir(path: &Path) -> io::Result<()> {
+    make_levels(path, |parent| File::open(parent)?.sync_all())
+}
+
+fn make_levels(path: &Path, mut sync: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    let mut missing: Vec<&Path> =
+        path.ancestors().take_while(|level| !level.as_os_str().is_empty() && !level.is_dir()).collect();
+    while let Some(level) = missing.pop() {
+        match DirBuilder::new().mode(0o700).create(level) {
+            // Somebody else was faster, and may not have synced it yet.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && level.is_dir() => {}
+            made => made?,
+        }
+        let parent = level.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync(parent.unwrap_or(Path::new(".")))?;
     }
-    fs::create_dir_all(data_dir)?;
-    match data_dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn connect(options: &Options) -> rusqlite::Result<Connection> {
@@ -166,8 +197,8 @@ fn prepare_writer(conn: &Connection) -> Result<(), OpenError> {
     if busy == 0 { Ok(()) } else { Err(OpenError::CheckpointBusy) }
 }
 
-fn connect_readers(options: &Options) -> rusqlite::Result<Vec<Connection>> {
-    (0..options.readers.max(1))
+fn connect_readers(options: &Options, count: usize) -> rusqlite::Result<Vec<Connection>> {
+    (0..count)
         .map(|_| {
             let conn = connect(options)?;
             read::prepare(&conn)?;
@@ -179,4 +210,44 @@ fn connect_readers(options: &Options) -> rusqlite::Result<Vec<Connection>> {
 fn ended_sessions(conn: &Connection, now: Timestamp) -> rusqlite::Result<HashMap<SessionId, Timestamp>> {
     let live = sessions::list_live_revocations(conn, now)?;
     Ok(live.into_iter().map(|revocation| (revocation.session, revocation.until)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn made(path: &Path) -> Vec<PathBuf> {
+        let mut synced = Vec::new();
+        make_levels(path, |parent| {
+            synced.push(parent.to_owned());
+            Ok(())
+        })
+        .unwrap();
+        synced
+    }
+
+    #[test]
+    fn every_new_level_is_private_and_durable() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        assert_eq!(made(&root.join("var/lib/tidings")), [root, &root.join("var"), &root.join("var/lib")]);
+        for level in ["var", "var/lib", "var/lib/tidings"] {
+            let mode = fs::metadata(root.join(level)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{level}");
+        }
+        assert_eq!(made(&root.join("var/lib/other")), [root.join("var/lib")]);
+        assert_eq!(made(&root.join("var/lib/other/")), [] as [PathBuf; 0], "it is there");
+        make_data_dir(&root.join("by/itself")).unwrap();
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        assert!(make_data_dir(&root.path().join("file")).is_err());
+        assert!(make_data_dir(&root.path().join("file/below")).is_err());
+    }
 }

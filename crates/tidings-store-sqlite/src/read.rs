@@ -1,27 +1,34 @@
-//! Reading: a few connections beside the writer's, one snapshot per intention.
+//! Reading: a few connections beside the writer's, one of them delivery's own, and one snapshot per intention.
 //!
 //! [`Reader`] gives a [`Snapshot`] only together with the reader's part of the overlay, and takes that part first; see
 //! [`crate::heads`] for why.
 
+mod pool;
+
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tidings_core::error::StoreError;
 use tidings_core::ids::{ConversationId, StreamId, UserId};
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use self::pool::{Lent, Pool};
 use crate::heads::{Overlay, Taken};
 use crate::rows::Rows;
+use crate::stats::{Counters, count};
 use crate::write::Failure;
 
-/// The pool. As many reads run at a time as there are connections; the others wait.
+pub use pool::READS_WAITING_MAX;
+
+/// The reading connections, in two pools.
 pub(crate) struct Readers {
-    idle: Mutex<Vec<Connection>>,
-    turns: Arc<Semaphore>,
+    /// For what people ask.
+    asked: Pool,
+    /// For delivery alone: however many catch up and scroll back, live messages go out.
+    delivery: Pool,
     overlay: Arc<Overlay>,
+    counters: Arc<Counters>,
 }
 
 /// One connection, for one read.
@@ -37,9 +44,13 @@ pub(crate) struct Snapshot<'a> {
 }
 
 impl Readers {
-    pub(crate) fn new(connections: Vec<Connection>, overlay: Arc<Overlay>) -> Self {
-        let turns = Arc::new(Semaphore::new(connections.len()));
-        Self { idle: Mutex::new(connections), turns, overlay }
+    pub(crate) fn new(
+        asked: Vec<Connection>,
+        delivery: Vec<Connection>,
+        overlay: Arc<Overlay>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self { asked: Pool::new(asked), delivery: Pool::new(delivery), overlay, counters }
     }
 
     /// Runs a read on a thread that may wait for the disk.
@@ -49,10 +60,33 @@ impl Readers {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Failed)?;
+        self.read_in(|readers| &readers.asked, body).await
+    }
+
+    /// The same for what delivery cannot go on without.
+    pub(crate) async fn read_for_delivery<B, T, E>(self: &Arc<Self>, body: B) -> Result<T, E>
+    where
+        B: FnOnce(&Reader<'_>) -> Result<T, Failure<E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.read_in(|readers| &readers.delivery, body).await
+    }
+
+    async fn read_in<B, T, E>(self: &Arc<Self>, pool: fn(&Self) -> &Pool, body: B) -> Result<T, E>
+    where
+        B: FnOnce(&Reader<'_>) -> Result<T, Failure<E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let turn = pool(self).turn().await.inspect_err(|error| {
+            if *error == StoreError::Overloaded {
+                count(&self.counters.read_overloads);
+            }
+        })?;
         let readers = Arc::clone(self);
         let ran = spawn_blocking(move || {
-            let ran = readers.run(body);
+            let ran = readers.run(pool(&readers), body);
             drop(turn);
             ran
         });
@@ -60,13 +94,13 @@ impl Readers {
         ran.await.unwrap_or_else(|_| Err(StoreError::Failed.into()))
     }
 
-    fn run<B, T, E>(&self, body: B) -> Result<T, E>
+    fn run<B, T, E>(&self, pool: &Pool, body: B) -> Result<T, E>
     where
         B: FnOnce(&Reader<'_>) -> Result<T, Failure<E>>,
         E: From<StoreError>,
     {
-        let lent = Lent { conn: self.idle.lock().pop(), readers: self };
-        let Some(conn) = &lent.conn else { return Err(StoreError::Failed.into()) };
+        let lent = pool.lend();
+        let Some(conn) = lent.as_ref().and_then(Lent::conn) else { return Err(StoreError::Failed.into()) };
         body(&Reader { conn, overlay: &self.overlay }).map_err(|failure| match failure {
             Failure::Refused(refusal) => refusal,
             Failure::Unexpected(error) => {
@@ -76,24 +110,17 @@ impl Readers {
         })
     }
 
-    /// Lets no more reads begin and closes the connections; a read that is under way closes its own.
+    /// Lets no more reads begin and closes the connections, those of reads that are under way when they end. Blocks for
+    /// these, for some seconds at most.
     pub(crate) fn close(&self) {
-        self.turns.close();
-        self.idle.lock().clear();
+        self.asked.close();
+        self.delivery.close();
     }
-}
 
-/// A connection that goes back, also after a panic.
-struct Lent<'a> {
-    conn: Option<Connection>,
-    readers: &'a Readers,
-}
-
-impl Drop for Lent<'_> {
-    fn drop(&mut self) {
-        if let Some(conn) = self.conn.take().filter(|_| !self.readers.turns.is_closed()) {
-            self.readers.idle.lock().push(conn);
-        }
+    /// How many wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.asked.waiting()
     }
 }
 

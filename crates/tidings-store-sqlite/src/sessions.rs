@@ -18,8 +18,10 @@ use crate::write::{Change, Draft, Failure, Tx, Unexpected};
 /// The columns that [`session_of`] reads.
 const SESSION: &str = "id, app_id, user, device, created_at, last_used_at, expires_at";
 
-/// Old revocations that one new one clears away.
-const REVOCATIONS_PRUNED: i64 = 16;
+/// A session that expired as long ago as this, in seconds, is deleted: its tokens are then unknown instead of expired.
+const EXPIRED_KEPT_SECONDS: i64 = 30 * 24 * 3600;
+/// Old sessions, and old revocations, that one new session clears away.
+const PRUNED_MAX: i64 = 16;
 
 fn session_of(row: &Row<'_>) -> rusqlite::Result<Session> {
     Ok(Session {
@@ -48,6 +50,11 @@ impl SessionStore for SqliteStore {
     }
 
     async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, Error> {
+        // Anybody may present anything: only what could be rotated takes a place in the writer's queue, and is looked at
+        // again there. What a client holds has been committed, so a reader knows it.
+        self.readers
+            .read(move |reader| rotate::find(reader.snapshot(&[])?.rows().conn, &rotation).map(drop))
+            .await?;
         // A token that was used twice ends its session: a refusal that writes. So the refusal is the value here.
         let rotated: Result<_, Error> = self.writer.write(move |tx| rotate::rotate(tx, &rotation)).await;
         rotated?
@@ -80,6 +87,7 @@ fn insert_session(
     session: &Session,
     refresh: RefreshTokenHash,
 ) -> Result<Change<()>, Failure<StoreError>> {
+    prune(tx.conn, session.created_at)?;
     let mut statement = tx.conn.prepare_cached(
         "INSERT INTO session (id, app_id, user, device, created_at, last_used_at, expires_at, token_hash)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -97,6 +105,20 @@ fn insert_session(
     Ok(Change::silent((), "nobody else's devices show a session"))
 }
 
+pub(crate) const PRUNE_SESSIONS_SQL: &str = "DELETE FROM session WHERE id IN
+    (SELECT id FROM session WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)";
+
+pub(crate) const PRUNE_REVOCATIONS_SQL: &str = "DELETE FROM revocation WHERE subject IN
+    (SELECT subject FROM revocation WHERE until <= ?1 ORDER BY until LIMIT ?2)";
+
+/// Each new session takes away more than itself, so what is old never heaps up.
+fn prune(conn: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    let expired_before = now.plus_seconds(-EXPIRED_KEPT_SECONDS);
+    conn.prepare_cached(PRUNE_SESSIONS_SQL)?.execute((expired_before.0, PRUNED_MAX))?;
+    conn.prepare_cached(PRUNE_REVOCATIONS_SQL)?.execute((now.0, PRUNED_MAX))?;
+    Ok(())
+}
+
 /// Ends a session that has not ended: its row, its revocation, its event.
 fn end(
     tx: &mut Tx<'_>,
@@ -111,10 +133,6 @@ fn end(
     if statement.execute((session.as_bytes(), user.as_bytes(), now.0))? == 0 {
         return Ok(None);
     }
-    let mut statement = tx.conn.prepare_cached(
-        "DELETE FROM revocation WHERE subject IN (SELECT subject FROM revocation WHERE until <= ?1 LIMIT ?2)",
-    )?;
-    statement.execute((now.0, REVOCATIONS_PRUNED))?;
     let mut statement = tx.conn.prepare_cached(
         "INSERT INTO revocation (subject, issued_before, until) VALUES (?1, ?2, ?3)
          ON CONFLICT (subject) DO UPDATE SET issued_before = excluded.issued_before, until = excluded.until",
@@ -142,13 +160,16 @@ pub(crate) fn list_live_revocations(conn: &Connection, now: Timestamp) -> rusqli
     Ok(revocations)
 }
 
+pub(crate) fn by_hash_sql(column: &str) -> String {
+    format!("SELECT {SESSION}, token_hash, rotated_at, ended_at FROM session WHERE {column} = ?1")
+}
+
 fn find_by_hash(
     conn: &Connection,
     column: &str,
     hash: RefreshTokenHash,
 ) -> rusqlite::Result<Option<rotate::Stored>> {
-    let sql = format!("SELECT {SESSION}, token_hash, rotated_at, ended_at FROM session WHERE {column} = ?1");
-    let mut statement = conn.prepare_cached(&sql)?;
+    let mut statement = conn.prepare_cached(&by_hash_sql(column))?;
     let stored = statement.query_row([hash.0], |row| {
         Ok(rotate::Stored {
             session: session_of(row)?,

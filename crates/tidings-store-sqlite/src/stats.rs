@@ -26,8 +26,10 @@ pub struct Stats {
     pub batch_requests_max: u64,
     /// Requests that were refused by a rule.
     pub refusals: u64,
-    /// Requests that were turned away because the queue was full.
+    /// Requests that were turned away because the writer's queue was full.
     pub overloads: u64,
+    /// Reads that were turned away because too many waited.
+    pub read_overloads: u64,
     /// Sends that were answered with the message of an earlier try.
     pub replays: u64,
     /// Batches that ran again one by one after an unexpected error.
@@ -61,6 +63,7 @@ pub(crate) struct Counters {
     pub batch_requests_max: AtomicU64,
     pub refusals: AtomicU64,
     pub overloads: AtomicU64,
+    pub read_overloads: AtomicU64,
     pub replays: AtomicU64,
     pub reruns: AtomicU64,
     pub disk_fulls: AtomicU64,
@@ -112,6 +115,7 @@ impl Counters {
             batch_requests_max: read(&self.batch_requests_max),
             refusals: read(&self.refusals),
             overloads: read(&self.overloads),
+            read_overloads: read(&self.read_overloads),
             replays: read(&self.replays),
             reruns: read(&self.reruns),
             disk_fulls: read(&self.disk_fulls),

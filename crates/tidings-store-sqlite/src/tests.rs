@@ -2,8 +2,11 @@
 //! testkit's contract suite.
 
 mod batches;
+mod checkpoints;
 mod desk;
 mod heads;
 mod opening;
 mod plans;
+mod reads;
+mod sessions;
 mod streams;

@@ -17,11 +17,14 @@ use rusqlite::Connection;
 use tidings_core::error::StoreError;
 use tidings_core::ports::event_log::EventLog;
 
+use crate::read::Readers;
 use crate::state::Memory;
 use crate::stats::{Counters, count};
 use crate::write::{Change, Failure, Request, Tx, Waiting};
 
 use self::worker::Worker;
+
+pub(crate) use self::checkpoint::WAL_BYTES_MAX;
 
 /// Requests that wait for the writer; the next is refused as overloaded.
 pub const WRITER_QUEUE_MAX: usize = 8_192;
@@ -41,9 +44,12 @@ pub(crate) struct Writer {
 pub(crate) struct Parts {
     pub conn: Connection,
     pub memory: Memory,
+    /// Closed before the writer's own connection, or the log would outlive both.
+    pub readers: Arc<Readers>,
     pub log: Arc<dyn EventLog>,
     pub counters: Arc<Counters>,
     pub on_fatal: OnFatal,
+    pub wal_bytes_max: u64,
 }
 
 impl Writer {
@@ -74,7 +80,7 @@ impl Writer {
     }
 
     fn enqueue(&self, request: Box<dyn Request>) -> Result<(), StoreError> {
-        if self.poisoned.load(Ordering::Acquire) {
+        if self.is_poisoned() {
             return Err(StoreError::Failed);
         }
         let queue = self.queue.read();
@@ -86,6 +92,11 @@ impl Writer {
             }
             Err(TrySendError::Disconnected(_)) => Err(StoreError::Failed),
         }
+    }
+
+    /// Something has failed after which nothing may be acknowledged.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
     }
 
     /// Takes no more requests, lets the worker finish those it has, flush and checkpoint, and waits for it.

@@ -81,9 +81,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Puts the next refresh token in the place of the presented one.
     ///
     /// # Errors
-    /// [`sessions::Error::RefreshTokenInvalid`] for an unknown one, [`sessions::Error::RefreshTokenExpired`];
-    /// [`sessions::Error::Ended`] for one of an ended session, and for one that was rotated before `grace_from`: then
-    /// the session ends in the same commit, as by [`Self::end_session`].
+    /// [`sessions::Error::RefreshTokenInvalid`] for an unknown one, [`sessions::Error::RefreshTokenExpired`],
+    /// [`sessions::Error::Ended`]; [`sessions::Error::Reused`] for one that was rotated before `grace_from`: then the
+    /// session ends in the same commit, as by [`Self::end_session`].
     async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, sessions::Error>;
 
     /// Ends a session, with a revocation and an event in the user's stream. Twice is once.
@@ -360,10 +360,15 @@ pub trait EventStore: Send + Sync + 'static {
     /// The last place in the log, and the place up to which it has been pruned (0: nothing was).
     async fn log_bounds(&self) -> Result<(LogId, LogId), StoreError>;
 
+    /// Whether the data can be read at this moment: reads a row, as any other read would, and so may be refused as
+    /// overloaded. Fails also when a failure before has left a store of which nothing may be acknowledged any more.
+    async fn check_readable(&self) -> Result<(), StoreError>;
+
     /// Events after a place in the log, hydrated, in log order, at most `limit`.
     async fn list_log(&self, after: LogId, limit: usize) -> Result<Vec<Event>, StoreError>;
 
-    /// Events of a stream with `after < pos ≤ through`, for a node's own repair, whoever may see them.
+    /// Events of a stream with `after < pos ≤ through`, for a node's own repair, whoever may see them: the first of them,
+    /// at most 10,000 and of a bounded size, at least one if there is one. Who needs all asks again after the last.
     async fn list_stream_range(
         &self,
         stream: crate::ids::StreamId,

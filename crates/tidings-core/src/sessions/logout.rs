@@ -1,9 +1,8 @@
 //! Logging out, and the check that every request and connect goes through.
 
-use crate::limits::{ACCESS_TOKEN_SECONDS, REVOCATION_MARGIN_SECONDS};
 use crate::services::Services;
 
-use super::{Actor, Error};
+use super::{Actor, Error, revoked_until};
 
 impl Services {
     /// Who sends this access token: a cached signature check and a look into the map of revocations, no query.
@@ -32,8 +31,7 @@ impl Services {
     /// The store's.
     pub async fn logout(&self, actor: &Actor) -> Result<(), Error> {
         let now = self.clock.now();
-        // The revocation outlives every access token of the session, and is no longer needed after.
-        let until = now.plus_seconds(ACCESS_TOKEN_SECONDS + REVOCATION_MARGIN_SECONDS);
+        let until = revoked_until(now);
         self.store.end_session(actor.user, actor.session, now, until).await?;
         self.revocations.insert(actor.session, until, now);
         Ok(())

@@ -17,7 +17,7 @@ use crate::limits::{REFRESH_GRACE_SECONDS, REFRESH_TOKEN_SECONDS};
 use crate::ports::store::Rotation;
 use crate::services::Services;
 
-use super::{Error, Tokens};
+use super::{Error, Tokens, revoked_until};
 
 /// 256 bits, in the clear. Never stored, never logged.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,8 +91,8 @@ impl Services {
     /// Takes a refresh token and gives new tokens of the same session.
     ///
     /// # Errors
-    /// [`Error::RefreshTokenInvalid`], [`Error::RefreshTokenExpired`], and [`Error::Ended`] for a session
-    /// that is over, also because this token was used before: then it ends here and now.
+    /// [`Error::RefreshTokenInvalid`], [`Error::RefreshTokenExpired`], [`Error::Ended`], and [`Error::Reused`] for a
+    /// token that was used before: then its session ends here and now.
     pub async fn refresh(&self, token: &str) -> Result<Tokens, Error> {
         let token = RefreshToken::parse(token).ok_or(Error::RefreshTokenInvalid)?;
         let next = self.refresh_secret.next(&token);
@@ -105,10 +105,9 @@ impl Services {
             grace_from: Timestamp(now.0 - REFRESH_GRACE_SECONDS * 1000),
         };
         let session = self.store.rotate_refresh_token(rotation).await.inspect_err(|error| {
-            if *error == Error::Ended {
-                tracing::warn!(
-                    "a refresh token of an ended session, or one that was used before, was presented"
-                );
+            if let Error::Reused(session) = *error {
+                tracing::warn!(%session, "a refresh token that was used before was presented: the session has ended");
+                self.revocations.insert(session, revoked_until(now), now);
             }
         })?;
         let (access, access_expires_at) = self.access.issue(session.user, session.id, session.app, now)?;

@@ -6,6 +6,7 @@ use parking_lot::RwLock;
 
 use crate::clock::Timestamp;
 use crate::ids::SessionId;
+use crate::limits::{ACCESS_TOKEN_SECONDS, REVOCATION_MARGIN_SECONDS};
 
 /// The map that every request and connect looks into. Filled from the store at start, by the node that revokes before
 /// it answers, and by the tail for what others revoke. Entries leave it when the last token they meant has expired.
@@ -16,6 +17,13 @@ pub struct Revocations(RwLock<Map>);
 struct Map {
     until: HashMap<SessionId, Timestamp>,
     swept_at: Timestamp,
+}
+
+/// Until when a revocation that begins now must be kept: it outlives every access token of the session, and is of no
+/// use after.
+#[must_use]
+pub fn revoked_until(now: Timestamp) -> Timestamp {
+    now.plus_seconds(ACCESS_TOKEN_SECONDS + REVOCATION_MARGIN_SECONDS)
 }
 
 /// Expired entries are looked for at most this often, in milliseconds.

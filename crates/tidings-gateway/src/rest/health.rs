@@ -12,18 +12,18 @@ use tidings_protocol::server::Health;
 use crate::answer::Json;
 use crate::problem::Refused;
 
-/// A store that has not answered a look at its log by then does not serve.
-const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A node whose store or delivery has not answered by then does not serve.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) async fn get_health() -> impl IntoResponse {
     Json(Health { status: "ok".to_owned() })
 }
 
 pub(super) async fn get_ready(State(services): State<Arc<Services>>) -> Result<impl IntoResponse, Refused> {
-    let answered = tokio::time::timeout(STORE_TIMEOUT, services.store.log_bounds()).await;
-    // Whatever the store's trouble is, for a load balancer it is: not now.
-    match answered {
-        Ok(Ok(_)) => Ok(Json(Health { status: "ok".to_owned() })),
+    let ready = tokio::time::timeout(READY_TIMEOUT, services.check_ready()).await;
+    // Whatever the trouble is, for a load balancer it is: not now.
+    match ready {
+        Ok(Ok(())) => Ok(Json(Health { status: "ok".to_owned() })),
         Ok(Err(_)) | Err(_) => Err(StoreError::Overloaded.into()),
     }
 }

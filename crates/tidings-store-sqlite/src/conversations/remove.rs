@@ -7,7 +7,6 @@ use tidings_core::ports::store::RemoveParticipant;
 
 use super::membership::{self, PRESENT};
 use super::{check_session, missing};
-use crate::rows::uint;
 use crate::write::{Change, Draft, Failure, Tx};
 
 pub(super) fn remove_participant(
@@ -52,12 +51,13 @@ fn check_target(
     if actor.role > target.role { Ok(target) } else { Err(Failure::Refused(Error::Forbidden)) }
 }
 
+pub(crate) const OWNERS_SQL: &str = "SELECT 1 FROM membership INDEXED BY membership_owner
+    WHERE conversation = ?1 AND role = 'owner' AND to_pos IS NULL LIMIT 2";
+
 fn is_last_owner(tx: &Tx<'_>, conversation: ConversationId) -> rusqlite::Result<bool> {
-    let mut statement = tx.conn.prepare_cached(
-        "SELECT count(*) FROM (SELECT 1 FROM membership
-                               WHERE conversation = ?1 AND to_pos IS NULL AND role = 'owner' LIMIT 2)",
-    )?;
-    statement.query_row([conversation.as_bytes()], |row| Ok(uint(row, 0)? < 2))
+    let mut statement = tx.conn.prepare_cached(OWNERS_SQL)?;
+    let owners = statement.query_map([conversation.as_bytes()], |_| Ok(()))?;
+    Ok(owners.count() < 2)
 }
 
 fn close(

@@ -8,9 +8,10 @@ use tidings_core::ports::store::{
     CatchUp, CatchUpPage, EventStore, Interval, PageMax, ReadStreamError, StreamPage,
 };
 
-use super::{EventRow, event_of, roster};
+use super::{EventRow, event_of, fill_page, roster};
 use crate::SqliteStore;
 use crate::catch_up;
+use crate::meta;
 use crate::read::Reader;
 use crate::rows::{Rows, bound, limit as sql_limit};
 use crate::write::Failure;
@@ -29,8 +30,21 @@ impl EventStore for SqliteStore {
         Ok((self.overlay.log(), self.floor))
     }
 
+    async fn check_readable(&self) -> Result<(), StoreError> {
+        if self.writer.is_poisoned() {
+            return Err(StoreError::Failed);
+        }
+        self.readers
+            .read(|reader| {
+                let snapshot = reader.snapshot(&[])?;
+                let epoch: Option<[u8; 16]> = meta::get(snapshot.rows().conn, "epoch")?;
+                epoch.map(drop).ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+            })
+            .await
+    }
+
     async fn list_log(&self, after: LogId, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.readers.read(move |reader| Ok(list_log(reader, after, limit)?)).await
+        self.readers.read_for_delivery(move |reader| Ok(list_log(reader, after, limit)?)).await
     }
 
     async fn list_stream_range(
@@ -40,13 +54,7 @@ impl EventStore for SqliteStore {
         through: Pos,
     ) -> Result<Vec<Event>, StoreError> {
         self.readers
-            .read(move |reader| {
-                let snapshot = reader.snapshot(&[stream])?;
-                let rows = snapshot.rows();
-                let from = Pos(after.0.saturating_add(1));
-                let found = rows.stream_range(stream, from, through, usize::MAX)?;
-                Ok(found.iter().map(|event| rows.hydrate(event)).collect::<Result<_, _>>()?)
-            })
+            .read_for_delivery(move |reader| Ok(list_stream_range(reader, stream, after, through)?))
             .await
     }
 
@@ -67,7 +75,7 @@ impl EventStore for SqliteStore {
     ) -> Result<Vec<Vec<Interval>>, StoreError> {
         let conversations = conversations.to_vec();
         self.readers
-            .read(move |reader| {
+            .read_for_delivery(move |reader| {
                 let snapshot = reader.snapshot(&[])?;
                 let conn = snapshot.rows().conn;
                 let load = |conversation: &ConversationId| roster::load(conn, *conversation, ended_after);
@@ -81,6 +89,21 @@ impl EventStore for SqliteStore {
             .read(move |reader| Ok(catch_up::catch_up(reader.user(catch_up.user)?.rows(), &catch_up)?))
             .await
     }
+}
+
+/// What a gap repair is given at a time. It asks again from the last position that it got.
+const RANGE_MAX: PageMax = PageMax { events: 10_000, bytes: 16 * 1024 * 1024 };
+
+fn list_stream_range(
+    reader: &Reader<'_>,
+    stream: StreamId,
+    after: Pos,
+    through: Pos,
+) -> rusqlite::Result<Vec<Event>> {
+    let snapshot = reader.snapshot(&[stream])?;
+    let rows = snapshot.rows();
+    let found = rows.stream_range(stream, Pos(after.0.saturating_add(1)), through, RANGE_MAX.events)?;
+    fill_page(RANGE_MAX, found.iter().map(|event| rows.hydrate(event)))
 }
 
 /// The log only grows, so which streams the page is about can be asked before the overlay is taken.

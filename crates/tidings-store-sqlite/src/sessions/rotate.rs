@@ -1,9 +1,9 @@
 //! Putting the next refresh token in the place of the presented one.
 
+use rusqlite::Connection;
 use tidings_core::clock::Timestamp;
-use tidings_core::limits::ACCESS_TOKEN_SECONDS;
 use tidings_core::ports::store::Rotation;
-use tidings_core::sessions::{Error, RefreshTokenHash, Session};
+use tidings_core::sessions::{Error, RefreshTokenHash, Session, revoked_until};
 
 use super::{end, find_by_hash};
 use crate::write::{Change, Failure, Tx};
@@ -16,24 +16,30 @@ pub(super) struct Stored {
     pub ended: bool,
 }
 
-/// A revocation outlives the session's access tokens by this, in seconds: clocks differ.
-const REVOCATION_MARGIN_SECONDS: i64 = 60;
+/// The session of the presented token, which is its present one or the one before.
+pub(super) fn find(conn: &Connection, rotation: &Rotation) -> Result<Stored, Failure<Error>> {
+    let current = find_by_hash(conn, "token_hash", rotation.presented)?;
+    let found = match current {
+        Some(stored) => Some(stored),
+        None => find_by_hash(conn, "previous_hash", rotation.presented)?,
+    };
+    let stored = found.ok_or(Failure::Refused(Error::RefreshTokenInvalid))?;
+    if stored.ended {
+        Err(Failure::Refused(Error::Ended))
+    } else if stored.session.expires_at <= rotation.now {
+        Err(Failure::Refused(Error::RefreshTokenExpired))
+    } else {
+        Ok(stored)
+    }
+}
 
 pub(super) fn rotate(
     tx: &mut Tx<'_>,
     rotation: &Rotation,
 ) -> Result<Change<Result<Session, Error>>, Failure<Error>> {
-    if let Some(stored) = find_by_hash(tx.conn, "token_hash", rotation.presented)? {
-        return match refuse(&stored, rotation.now) {
-            Some(error) => Err(Failure::Refused(error)),
-            None => Ok(advance(tx, stored.session, rotation)?),
-        };
-    }
-    let Some(stored) = find_by_hash(tx.conn, "previous_hash", rotation.presented)? else {
-        return Err(Failure::Refused(Error::RefreshTokenInvalid));
-    };
-    if let Some(error) = refuse(&stored, rotation.now) {
-        return Err(Failure::Refused(error));
+    let stored = find(tx.conn, rotation)?;
+    if stored.token == rotation.presented {
+        return Ok(advance(tx, stored.session, rotation)?);
     }
     // Two tabs, or an answer that was lost: the same next one again. Later, or with another next one, it is somebody
     // who copied it.
@@ -41,22 +47,12 @@ pub(super) fn rotate(
     if in_grace && stored.token == rotation.next {
         return Ok(Change::nothing(Ok(stored.session)));
     }
-    let until = rotation.now.plus_seconds(ACCESS_TOKEN_SECONDS + REVOCATION_MARGIN_SECONDS);
+    let until = revoked_until(rotation.now);
     let ended = end(tx, stored.session.user, stored.session.id, rotation.now, until)?;
     Ok(match ended {
-        Some(draft) => Change::with(Err(Error::Ended), draft, []),
+        Some(draft) => Change::with(Err(Error::Reused(stored.session.id)), draft, []),
         None => Change::nothing(Err(Error::Ended)),
     })
-}
-
-fn refuse(stored: &Stored, now: Timestamp) -> Option<Error> {
-    if stored.ended {
-        Some(Error::Ended)
-    } else if stored.session.expires_at <= now {
-        Some(Error::RefreshTokenExpired)
-    } else {
-        None
-    }
 }
 
 fn advance(

@@ -24,6 +24,7 @@ use tidings_core::ports::store::{
     RemoveParticipant,
 };
 use tidings_core::sessions::Actor;
+use tidings_testkit::disk::FaultyDisk;
 use uuid::Uuid;
 
 use crate::write::Change;
@@ -68,11 +69,14 @@ pub(super) struct Desk {
     next_id: AtomicU64,
 }
 
+/// Connections for reads that are not delivery's.
+pub(super) const READERS: usize = 2;
+
 pub(super) fn options(dir: &Path) -> Options {
     Options {
         data_dir: dir.to_owned(),
         vfs: None,
-        readers: 2,
+        readers: READERS,
         on_fatal: Arc::new(|error| panic!("fatal: {error}")),
         ids: Arc::new(Counting::default()),
         clock: Arc::new(ManualClock::starting_at(Timestamp(1_000_000))),
@@ -93,6 +97,31 @@ impl Desk {
         let dir = tempfile::tempdir().unwrap();
         let (store, log) = open(dir.path()).unwrap();
         Self { dir, store, log, next_id: AtomicU64::new(1) }
+    }
+
+    /// With checkpoints as soon as the write-ahead log is larger than this.
+    pub(super) fn with_wal(wal_bytes_max: u64) -> Self {
+        let (dir, log) = (tempfile::tempdir().unwrap(), Arc::new(Recorder::default()));
+        let published = Arc::clone(&log) as Arc<dyn EventLog>;
+        let store = SqliteStore::open_with(options(dir.path()), published, wal_bytes_max).unwrap();
+        Self { dir, store: Arc::new(store), log, next_id: AtomicU64::new(1) }
+    }
+
+    /// On a disk with faults, and with a failure that does not panic.
+    pub(super) fn on(disk: &FaultyDisk) -> Self {
+        let (dir, log) = (tempfile::tempdir().unwrap(), Arc::new(Recorder::default()));
+        let vfs = Some(disk.vfs_name().to_owned());
+        let options = Options { vfs, on_fatal: Arc::new(|_| {}), ..options(dir.path()) };
+        let store = SqliteStore::open(options, Arc::clone(&log) as Arc<dyn EventLog>).unwrap();
+        Self { dir, store: Arc::new(store), log, next_id: AtomicU64::new(1) }
+    }
+
+    /// The names in the data directory.
+    pub(super) fn files(&self) -> Vec<String> {
+        let names = fs::read_dir(self.dir.path()).unwrap().map(|file| file.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
     /// Opens the same directory again; gracefully closed before.

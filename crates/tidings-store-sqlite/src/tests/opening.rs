@@ -1,12 +1,18 @@
 //! Opening, closing, opening again.
 
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
 use rusqlite::Connection;
+use tidings_core::error::StoreError;
 use tidings_core::ids::{AppId, LogId, Pos};
 use tidings_core::messages::HistoryAnchor;
-use tidings_core::ports::store::{AccountStore, EventStore, MessageStore};
+use tidings_core::ports::store::{AccountStore, ConversationStore, EventStore, MessageStore};
+use tokio::time::timeout;
 
 use super::desk::{Desk, open};
 use crate::OpenError;
+use crate::write::Failure;
 
 #[tokio::test]
 async fn everything_is_there_again() {
@@ -37,6 +43,39 @@ async fn a_directory_has_one_owner() {
     open(desk.dir.path()).unwrap();
 }
 
+#[tokio::test]
+async fn a_closed_store_is_one_file() {
+    let desk = Desk::new();
+    let alice = desk.person("alice").await;
+    let chat = desk.group(&alice, &[]).await;
+    desk.send(&alice, chat, "hi").await;
+    desk.store.find_conversation(alice.user, chat).await.unwrap();
+    assert_eq!(desk.files(), ["tidings.db", "tidings.db-shm", "tidings.db-wal", "tidings.lock"]);
+    // A read that is under way is waited for.
+    let (begun, has_begun) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let readers = Arc::clone(&desk.store.readers);
+    let reading = tokio::spawn(async move {
+        readers
+            .read(move |reader| {
+                let _snapshot = reader.snapshot(&[])?;
+                begun.send(()).unwrap();
+                released.recv().unwrap();
+                Ok::<_, Failure<StoreError>>(())
+            })
+            .await
+    });
+    tokio::task::spawn_blocking(move || has_begun.recv().unwrap()).await.unwrap();
+    let store = Arc::clone(&desk.store);
+    let mut closing = tokio::task::spawn_blocking(move || store.close());
+    timeout(Duration::from_millis(100), &mut closing).await.expect_err("it waits");
+    assert_eq!(desk.store.check_readable().await, Err(StoreError::Failed), "no more begin");
+    release.send(()).unwrap();
+    reading.await.unwrap().unwrap();
+    closing.await.unwrap();
+    assert_eq!(desk.files(), ["tidings.db", "tidings.lock"]);
+}
+
 fn change(desk: &Desk, sql: &str) {
     desk.store.close();
     Connection::open(desk.dir.path().join("tidings.db")).unwrap().execute_batch(sql).unwrap();
@@ -53,9 +92,9 @@ async fn a_changed_migration_is_refused() {
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let desk = Desk::new();
-    change(&desk, "INSERT INTO migration VALUES (2, 'later', x'0000000000000000', 0)");
+    change(&desk, "INSERT INTO migration VALUES (1000, 'later', x'0000000000000000', 0)");
     let error = open(desk.dir.path()).map(drop).unwrap_err();
-    assert!(matches!(error, OpenError::NewerSchema { found: 2, known: 1 }), "{error}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 1000, known: 2 }), "{error}");
 }
 
 #[tokio::test]

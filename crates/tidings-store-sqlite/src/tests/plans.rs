@@ -1,13 +1,15 @@
 //! The hot statements touch what they need and no more.
 
 use rusqlite::Connection;
+use tidings_core::clock::Timestamp;
 
 use crate::accounts::USER;
-use crate::{catch_up, events, messages};
+use crate::migrations::migrate;
+use crate::{catch_up, conversations, events, messages, sessions};
 
 fn plan(sql: &str) -> String {
     let conn = Connection::open_in_memory().unwrap();
-    conn.execute_batch(include_str!("../../migrations/0001_initial.sql")).unwrap();
+    migrate(&conn, Timestamp(0)).unwrap();
     let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let lines = statement.raw_query_lines();
     lines.join("; ")
@@ -90,4 +92,33 @@ fn a_username_is_found_by_its_index() {
     assert_plan(&sql, &["users USING INDEX users_username (app_id=? AND username=?)"]);
     let sql = format!("SELECT {USER} FROM users WHERE app_id = ?1 AND email = ?2");
     assert_plan(&sql, &["users USING INDEX users_email (app_id=? AND email=?)"]);
+}
+
+#[test]
+fn owners_are_found_by_their_index() {
+    assert_plan(
+        conversations::OWNERS_SQL,
+        &["SEARCH membership USING INDEX membership_owner (conversation=?)"],
+    );
+}
+
+#[test]
+fn what_is_to_be_pruned_is_found_by_its_index() {
+    assert_plan(
+        sessions::PRUNE_SESSIONS_SQL,
+        &["SEARCH session USING COVERING INDEX session_expires (expires_at<?)"],
+    );
+    assert_plan(
+        sessions::PRUNE_REVOCATIONS_SQL,
+        &["SEARCH revocation USING COVERING INDEX revocation_until (until<?)"],
+    );
+}
+
+#[test]
+fn a_refresh_token_is_found_by_its_index() {
+    for column in ["token", "previous"] {
+        let index = format!("SEARCH session USING INDEX session_{column} ({column}_hash=?)");
+        let column = format!("{column}_hash");
+        assert_plan(&sessions::by_hash_sql(&column), &[&index]);
+    }
 }

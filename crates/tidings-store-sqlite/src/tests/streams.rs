@@ -150,6 +150,37 @@ async fn what_is_read_is_what_was_published() {
 }
 
 #[tokio::test]
+async fn a_repair_is_given_in_parts_that_fit_in_memory() {
+    let desk = Desk::new();
+    let alice = desk.person("alice").await;
+    let chat = desk.group(&alice, &[]).await;
+    let big = "x".repeat(7 * 1024 * 1024);
+    for _ in 0..5 {
+        desk.send(&alice, chat, &big).await;
+    }
+    // Fewer at a time than the writer's queue holds.
+    for _ in 0..3 {
+        let mut sends = Vec::new();
+        for _ in 0..3_400 {
+            sends.push(desk.begin(desk.message(&alice, chat, "hi")).await);
+        }
+        for send in sends {
+            send.await.unwrap().unwrap();
+        }
+    }
+    let (mut sizes, mut last) = (Vec::new(), Pos(0));
+    let stream = StreamId::Conversation(chat);
+    let end = Pos(1 + 5 + 10_200);
+    while last < end {
+        let part = desk.store.list_stream_range(stream, last, end).await.unwrap();
+        assert!(part.iter().map(|event| event.pos.0).eq(last.0 + 1..=last.0 + part.len() as u64), "no hole");
+        last = part.last().unwrap().pos;
+        sizes.push(part.len());
+    }
+    assert_eq!(sizes, [3, 2, 10_000, 201]);
+}
+
+#[tokio::test]
 async fn a_page_ends_where_its_bytes_do_and_holds_at_least_one() {
     let desk = Desk::new();
     let [alice, bob] = desk.people(["alice", "bob"]).await;

@@ -13,7 +13,7 @@ use super::trouble::{Trouble, is_full};
 use crate::stats::{Counters, add};
 
 /// Above this size of the log the writer pauses for a checkpoint, in bytes.
-const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(crate) const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long a checkpoint waits for readers of an old snapshot; then it is tried again later.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
 
@@ -26,7 +26,11 @@ pub(super) struct WalSize {
 
 impl WalSize {
     /// Watches the commits of the writer's connection.
-    pub(super) fn watch(conn: &mut Connection, counters: Arc<Counters>) -> rusqlite::Result<Self> {
+    pub(super) fn watch(
+        conn: &mut Connection,
+        counters: Arc<Counters>,
+        wal_bytes_max: u64,
+    ) -> rusqlite::Result<Self> {
         let page_bytes: u64 = conn.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0))?.into();
         let pages = Arc::new(AtomicU64::new(0));
         let watched = Arc::clone(&pages);
@@ -38,7 +42,7 @@ impl WalSize {
             add(&counters.wal_pages, usize::try_from(written).unwrap_or(0));
             Ok(())
         }))?;
-        let pages_max = WAL_BYTES_MAX / page_bytes.max(1);
+        let pages_max = wal_bytes_max / page_bytes.max(1);
         Ok(Self { pages, pages_max, above: pages_max })
     }
 

@@ -16,6 +16,7 @@ use super::checkpoint::{self, WalSize};
 use super::trouble::{Trouble, begin, commit, roll_back};
 use super::{OnFatal, Parts};
 use crate::heads::flush::Round;
+use crate::read::Readers;
 use crate::state::Memory;
 use crate::stats::{Counters, add, count};
 use crate::write::{Draft, Request, Tx};
@@ -30,12 +31,14 @@ const DIRTY_HEADS_MAX: usize = 20_000;
 pub(super) struct Worker {
     conn: Connection,
     memory: Memory,
+    readers: Arc<Readers>,
     log: Arc<dyn EventLog>,
     counters: Arc<Counters>,
     on_fatal: OnFatal,
     requests: Receiver<Box<dyn Request>>,
     poisoned: Arc<AtomicBool>,
     wal: Option<WalSize>,
+    wal_bytes_max: u64,
     /// Up to here every event is in the head rows.
     flushed: LogId,
     flush_due: Option<Instant>,
@@ -50,17 +53,19 @@ enum Next {
 
 impl Worker {
     pub(super) fn new(parts: Parts, requests: Receiver<Box<dyn Request>>, poisoned: Arc<AtomicBool>) -> Self {
-        let Parts { conn, memory, log, counters, on_fatal } = parts;
+        let Parts { conn, memory, readers, log, counters, on_fatal, wal_bytes_max } = parts;
         let flushed = memory.log;
         Self {
             conn,
             memory,
+            readers,
             log,
             counters,
             on_fatal,
             requests,
             poisoned,
             wal: None,
+            wal_bytes_max,
             flushed,
             flush_due: None,
             round: None,
@@ -70,7 +75,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         let _fatal_if_panicking =
             Guard { on_fatal: Arc::clone(&self.on_fatal), poisoned: Arc::clone(&self.poisoned) };
-        match WalSize::watch(&mut self.conn, Arc::clone(&self.counters)) {
+        match WalSize::watch(&mut self.conn, Arc::clone(&self.counters), self.wal_bytes_max) {
             Ok(wal) => self.wal = Some(wal),
             Err(error) => self.poison(&format!("the write-ahead log cannot be watched: {error}")),
         }
@@ -245,6 +250,8 @@ impl Worker {
                 break;
             }
         }
+        // The last connection that is closed takes the log away; only the writer's may.
+        self.readers.close();
         if self.is_poisoned() {
             // Closing must not touch the database any more.
             self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok();

@@ -71,7 +71,7 @@ pub async fn a_used_token_with_another_next_one_ends_the_session(desk: Desk) {
     desk.store.rotate_refresh_token(rotation(&desk, phone.token, next)).await.unwrap();
     let reused = desk.store.rotate_refresh_token(rotation(&desk, phone.token, foreign));
     let (reused, events) = desk.publishes(reused).await;
-    assert!(matches!(reused, Err(Error::Ended)), "{reused:?}");
+    assert!(matches!(reused, Err(Error::Reused(_))), "{reused:?}");
     assert_ended(&events, &phone.session);
 }
 
@@ -83,7 +83,7 @@ pub async fn a_token_used_again_after_the_grace_ends_the_session(desk: Desk) {
     desk.make.clock.advance_seconds(GRACE_SECONDS + 1);
     let reused = desk.store.rotate_refresh_token(rotation(&desk, phone.token, next));
     let (reused, events) = desk.publishes(reused).await;
-    assert!(matches!(reused, Err(Error::Ended)), "{reused:?}");
+    assert!(matches!(reused, Err(Error::Reused(_))), "{reused:?}");
     assert_ended(&events, &phone.session);
     assert_eq!(revoked(&desk).await, [phone.session.id]);
     for token in [phone.token, next] {
