@@ -2,73 +2,12 @@
 //! that order and with nothing between.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::Command;
 
-use tidings_testkit::actors::PATIENCE;
-
-use super::server_process::ServerProcess;
+use super::server_process::{ServerProcess, free_address};
+use super::terminal::{Terminal, repository};
 
 const README: &str = include_str!("../../README.md");
-
-/// A terminal in which a device runs.
-struct Terminal {
-    name: String,
-    device: Child,
-    keyboard: ChildStdin,
-    screen: Receiver<String>,
-}
-
-impl Terminal {
-    /// Runs a command line of the README in the example's directory.
-    fn open(name: &str, command: &str, url: &str, people: &Path) -> Self {
-        let mut words = command.split(' ');
-        let mut device = Command::new(words.next().expect("a command"))
-            .args(words)
-            .current_dir(repository().join("examples/node"))
-            .env("TIDINGS_URL", url)
-            .env("TIDINGS_PEOPLE", people)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node runs");
-        let keyboard = device.stdin.take().expect("its input");
-        let output = BufReader::new(device.stdout.take().expect("its output"));
-        let (shown, screen) = channel();
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if shown.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { name: name.to_owned(), device, keyboard, screen }
-    }
-
-    fn type_line(&mut self, line: &str) {
-        writeln!(self.keyboard, "{line}").expect("a running device");
-    }
-
-    fn expect(&self, line: &str) {
-        let shown = self.screen.recv_timeout(PATIENCE);
-        assert_eq!(shown.as_deref(), Ok(line), "in {}'s terminal", self.name);
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // Gone already if it failed.
-        let _ = self.device.kill();
-        let _ = self.device.wait();
-    }
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 /// The fenced blocks of the README: the word behind the fence, and the lines.
 fn blocks() -> Vec<(&'static str, Vec<&'static str>)> {
@@ -80,10 +19,6 @@ fn blocks() -> Vec<(&'static str, Vec<&'static str>)> {
         }
     }
     blocks
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
 }
 
 #[test]
