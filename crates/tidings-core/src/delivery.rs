@@ -166,6 +166,8 @@ impl Delivery {
         if event.pos > last {
             self.deliver(dispatcher, event);
         }
+        // The embedded log is dense and gives no place before all that precede it: so what is at or below this one has
+        // been queued. A log with holes has to say by itself how far it is complete.
         self.watermark.fetch_max(event.log_id.0, Ordering::AcqRel);
     }
 
