@@ -4,7 +4,8 @@
 
 run: ## Build and serve on http://127.0.0.1:3000, with ./data as the data directory
 	@scripts/need.sh cc cargo
-	cargo run --locked --release --quiet --package tidings-server -- serve
+	@echo 'Building; the first time takes some minutes.'
+	cargo run --locked --release --package tidings-server -- serve
 
 test: ## Format, lints, every test, and the README's tour
 	@scripts/need.sh cc cargo rustfmt clippy node npm curl

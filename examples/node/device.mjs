@@ -11,15 +11,15 @@
 //   6. It gets new tokens when the old ones are refused, and waits when it is told to wait.
 
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { io } from "socket.io-client";
 
-const SERVER = process.env.TIDINGS_URL ?? "http://127.0.0.1:3000";
-const PASSWORD = "correct horse battery";
+const SERVER = process.env.DEVICE_SERVER ?? "http://127.0.0.1:3000";
+const PASSWORD = "correct horse";
 // Who has logged in from this directory: looking people up by name is not served yet.
-const PEOPLE_FILE = process.env.TIDINGS_PEOPLE ?? "people.json";
+const PEOPLE_FILE = process.env.DEVICE_PEOPLE ?? "people.json";
 const PAUSE_MS = 1000; // where the server does not say how long
 const TRY_AGAIN = ["overloaded", "outcome_unknown", "storage_full"];
 const NEW_TOKENS = ["token_expired", "token_invalid", "token_missing", "session_ended"];
@@ -97,7 +97,8 @@ async function signIn() {
   });
   me = tokens.user;
   names.set(me.id, me.displayName);
-  writeFileSync(PEOPLE_FILE, JSON.stringify({ ...people(), [name]: me.id }, null, 2));
+  writeFileSync(`${PEOPLE_FILE}.${process.pid}`, JSON.stringify({ ...people(), [name]: me.id }, null, 2));
+  renameSync(`${PEOPLE_FILE}.${process.pid}`, PEOPLE_FILE); // whole or not at all: another device may be reading
 }
 
 async function refresh() {
@@ -394,7 +395,7 @@ try {
   await signIn();
 } catch (error) {
   const isThere = error instanceof Refused;
-  console.error(isThere ? error.message : `No server at ${SERVER}. Start it with "make run", or set TIDINGS_URL.`);
+  console.error(isThere ? error.message : `No server at ${SERVER}. Start it with "make run", or set DEVICE_SERVER.`);
   process.exit(1);
 }
 let started;

@@ -393,6 +393,6 @@ fn without_a_server_it_says_what_to_do() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        format!("No server at {url}. Start it with \"make run\", or set TIDINGS_URL.\n")
+        format!("No server at {url}. Start it with \"make run\", or set DEVICE_SERVER.\n")
     );
 }

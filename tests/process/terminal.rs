@@ -79,8 +79,8 @@ pub fn in_example(command: &str, url: &str, people: &Path) -> Command {
     command
         .args(words)
         .current_dir(repository().join("examples/node"))
-        .env("TIDINGS_URL", url)
-        .env("TIDINGS_PEOPLE", people);
+        .env("DEVICE_SERVER", url)
+        .env("DEVICE_PEOPLE", people);
     command
 }
 

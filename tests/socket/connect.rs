@@ -29,7 +29,8 @@ async fn a_handshake_that_is_wrong_says_what_to_do() {
     let server = TestServer::start().await;
     let alice = server.user("alice").await;
     for (auth, code, pointer) in [
-        (json!({}), "missing_field", json!("/token")),
+        (json!({}), "token_missing", Value::Null),
+        (json!({ "token": null }), "token_missing", Value::Null),
         (json!({ "token": 7 }), "wrong_type", json!("/token")),
         (json!({ "token": "x" }), "token_invalid", Value::Null),
         (json!({ "token": alice.refresh_token }), "token_invalid", Value::Null),

@@ -13,9 +13,10 @@ use crate::sync::{SkippedStream, SyncResponse};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConnectAuth {
-    /// An access token.
-    #[schema(value_type = String)]
-    pub token: Secret,
+    /// An access token. Without one the answer is `token_missing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub token: Option<Secret>,
     /// The last `next` that the device has taken: resumes there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,

@@ -60,9 +60,10 @@ impl SharedFrame {
         Self::encode(Opcode::Pong, payload, 0)
     }
 
-    /// WebSocket's close, with this status.
-    pub(crate) fn websocket_close(code: u16) -> Self {
-        Self::encode(Opcode::Close, &code.to_be_bytes(), 0)
+    /// WebSocket's close, with this status and a word on why, of at most 123 bytes, for who looks into it.
+    pub(crate) fn websocket_close(code: u16, why: &str) -> Self {
+        let why = &why.as_bytes()[..why.len().min(123)];
+        Self::encode(Opcode::Close, &[&code.to_be_bytes(), why].concat(), 0)
     }
 
     fn encode(opcode: Opcode, payload: &[u8], tag: u64) -> Self {
@@ -120,6 +121,6 @@ mod tests {
     fn acks_and_control_frames() {
         assert_eq!(SharedFrame::ack(3, "true").engine_packet(), b"433[true]");
         assert_eq!(SharedFrame::ping().as_bytes(), [0x81, 1, b'2']);
-        assert_eq!(SharedFrame::websocket_close(1009).as_bytes(), [0x88, 2, 3, 241]);
+        assert_eq!(SharedFrame::websocket_close(1009, "too").as_bytes(), [0x88, 5, 3, 241, b't', b'o', b'o']);
     }
 }

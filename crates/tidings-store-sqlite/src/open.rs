@@ -83,9 +83,22 @@ pub enum OpenError {
     /// The directory or a file in it.
     #[error("the data directory cannot be used: {0}")]
     Io(#[from] io::Error),
+    /// No room on the disk: opening writes a little before it can answer.
+    #[error("the disk is full: make room, then start again; what was acknowledged is there")]
+    Full,
     /// The database.
     #[error("the database cannot be opened: {0}")]
-    Sql(#[from] rusqlite::Error),
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+            Self::Full
+        } else {
+            Self::Sql(error)
+        }
+    }
 }
 
 impl SqliteStore {

@@ -48,7 +48,7 @@ pub(super) async fn serve<A: Application>(
     let mut connection = Box::pin(connection);
     let first_request = tokio::time::sleep(FIRST_REQUEST_TIMEOUT);
     tokio::pin!(first_request);
-    let mut is_draining = false;
+    let (mut is_new, mut is_draining) = (true, false);
     loop {
         tokio::select! {
             result = &mut connection => {
@@ -57,7 +57,12 @@ pub(super) async fn serve<A: Application>(
                 }
                 return;
             }
-            () = &mut first_request, if !has_asked.load(Ordering::Relaxed) => return,
+            () = &mut first_request, if is_new => {
+                is_new = false;
+                if !has_asked.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
             () = until_true(&mut draining), if !is_draining => {
                 is_draining = true;
                 connection.as_mut().graceful_shutdown();

@@ -127,3 +127,18 @@ async fn headers_without_an_end_are_refused() {
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 431");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_has_asked_may_stay_and_ask_again() {
+    let (address, _drain, _serving) = start(10, SOON);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for request in 1..=4 {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let read = stream.read_buf(&mut answer).await.unwrap();
+            assert_ne!(read, 0, "closed at request {request}");
+        }
+        tokio::time::sleep(connection::FIRST_REQUEST_TIMEOUT * 2).await;
+    }
+}

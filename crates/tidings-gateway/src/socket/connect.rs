@@ -25,14 +25,15 @@ impl SocketHandler {
     }
 
     fn authenticate(&self, handshake: &Handshake) -> Result<(Actor, Option<String>), Refused> {
-        let Some(auth) = &handshake.auth else {
-            return Err(Refused::new(Code::TokenMissing, "Connect with auth: { token: accessToken }."));
-        };
-        let auth: ConnectAuth = decode_json(auth.get().as_bytes(), &self.services.limits)?;
+        let auth = handshake.auth.as_ref().map_or("{}", |auth| auth.get());
+        let auth: ConnectAuth = decode_json(auth.as_bytes(), &self.services.limits)?;
         if auth.pid.is_some() || auth.offset.is_some() {
             return Err(Refused::new(Code::NotSupported, "Resume with auth: { token, since }."));
         }
-        let actor = self.services.authenticate(&auth.token.0)?;
+        let Some(token) = &auth.token else {
+            return Err(Refused::new(Code::TokenMissing, "Connect with auth: { token: accessToken }."));
+        };
+        let actor = self.services.authenticate(&token.0)?;
         Ok((actor, auth.since))
     }
 }

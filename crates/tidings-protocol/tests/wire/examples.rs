@@ -272,7 +272,7 @@ pub fn sync_ack() -> SyncAck {
 }
 
 pub fn connect_auth() -> ConnectAuth {
-    ConnectAuth { token: "eyJ…".into(), since: some(TOKEN), pid: None, offset: None }
+    ConnectAuth { token: Some("eyJ…".into()), since: some(TOKEN), pid: None, offset: None }
 }
 
 pub fn denied() -> Denied {

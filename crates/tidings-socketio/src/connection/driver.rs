@@ -146,7 +146,7 @@ impl<H: Handler, I: AsyncRead + AsyncWrite + Unpin> Driver<H, I> {
         if was_joined && matches!(reason, CloseReason::ServerDisconnected(_)) {
             self.link.send_last(SharedFrame::packet(socket::DISCONNECT, 0));
         }
-        self.link.send_last(SharedFrame::websocket_close(code));
+        self.link.send_last(SharedFrame::websocket_close(code, reason.code()));
         Some(Closing { deadline: now + self.write_timeout, is_flushed: false, is_shut: false })
     }
 

@@ -3,11 +3,13 @@
 use tidings_core::accounts::{self, User};
 use tidings_core::error::StoreError;
 use tidings_core::ids::ConversationId;
+use tidings_core::memory::InProcessLog;
 use tidings_core::messages::{Error, HistoryAnchor, Message};
 use tidings_core::ports::store::AppendMessage;
+use tidings_store_sqlite::OpenError;
 use tidings_testkit::contract::{Desk, Person};
 
-use crate::site::{Site, queue};
+use crate::site::{Site, queue, try_open};
 
 /// Sends at once; those that are stored, and those that found no room.
 async fn send_some(desk: &Desk, who: &Person, chat: ConversationId) -> (Vec<Message>, Vec<AppendMessage>) {
@@ -97,4 +99,15 @@ async fn heads_that_found_no_room_are_counted_again() {
 
 async fn history(desk: &Desk, who: &Person, chat: ConversationId) -> Vec<Message> {
     desk.history(who, chat, HistoryAnchor::Latest, 10_000).await.messages
+}
+
+#[test]
+fn a_start_on_a_full_disk_says_so_and_works_when_there_is_room() {
+    let site = Site::new();
+    site.disk.full(true);
+    let refused =
+        try_open(site.dir.path(), &site.disk, &site.fatal, InProcessLog::new()).map(drop).unwrap_err();
+    assert!(matches!(refused, OpenError::Full), "{refused}");
+    site.disk.full(false);
+    try_open(site.dir.path(), &site.disk, &site.fatal, InProcessLog::new()).map(drop).unwrap();
 }

@@ -12,7 +12,7 @@ use tidings_core::ids::SystemIds;
 use tidings_core::messages::{Error, Sent};
 use tidings_core::ports::event_log::EventLog;
 use tidings_core::ports::store::{AppendMessage, Store};
-use tidings_store_sqlite::{Options, SqliteStore};
+use tidings_store_sqlite::{OpenError, Options, SqliteStore};
 use tidings_testkit::builders::BEGINNING;
 use tidings_testkit::contract::{DataSet, Desk};
 use tidings_testkit::disk::FaultyDisk;
@@ -66,6 +66,16 @@ impl DataSet for Site {
 
 /// Opens a store that counts instead of ending the process.
 pub fn open(dir: &Path, disk: &FaultyDisk, fatal: &Arc<AtomicUsize>, log: Arc<dyn EventLog>) -> SqliteStore {
+    try_open(dir, disk, fatal, log).expect("the store opens")
+}
+
+/// The same where it may not open.
+pub fn try_open(
+    dir: &Path,
+    disk: &FaultyDisk,
+    fatal: &Arc<AtomicUsize>,
+    log: Arc<dyn EventLog>,
+) -> Result<SqliteStore, OpenError> {
     let fatal = Arc::clone(fatal);
     let options = Options {
         data_dir: dir.to_owned(),
@@ -77,7 +87,7 @@ pub fn open(dir: &Path, disk: &FaultyDisk, fatal: &Arc<AtomicUsize>, log: Arc<dy
         ids: Arc::new(SystemIds),
         clock: Arc::new(ManualClock::starting_at(BEGINNING)),
     };
-    SqliteStore::open(options, log).expect("the store opens")
+    SqliteStore::open(options, log)
 }
 
 /// A send in a task of its own; its place in the queue is taken when this returns.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Api, Connected, Device, Reply};
 
 /// The password of everybody in tests.
-const PASSWORD: &str = "correct horse battery";
+const PASSWORD: &str = "correct horse";
 
 /// Somebody who is logged in.
 #[derive(Clone)]
