@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Code, FieldError, StoreError};
 use crate::events::{Event, Thing};
-use crate::ids::{LogId, StreamId};
+use crate::ids::{LogId, StreamId, UserId};
 use crate::ports::store::{CatchUp, PageMax};
 use crate::services::Services;
 use crate::sessions::Actor;
@@ -45,7 +45,7 @@ impl Services {
         if let Some(tail) = tail.filter(|tail| end.is_none_or(|end| end <= tail.through)) {
             let end = end.unwrap_or(tail.through);
             let events = tail.events.into_iter().filter(|event| event.log_id <= end).collect();
-            return Ok(page_of(token, events, page_max, end));
+            return Ok(page_of(token, events, page_max, end, actor.user));
         }
         self.sync_from_store(actor, token, page_max).await
     }
@@ -86,7 +86,7 @@ impl Services {
         let were_told = token.replay.is_some_and(|replay| replay.skips_told);
         let skipped = if were_told { Vec::new() } else { page.skipped };
         Ok(SyncPage {
-            events: fold(page.events.into_iter().map(Arc::new).collect()),
+            events: fold(page.events.into_iter().map(Arc::new).collect(), actor.user),
             next,
             has_more: page.has_more,
             skipped,
@@ -119,7 +119,13 @@ impl Services {
 }
 
 /// A page of events that are all at hand.
-fn page_of(token: Token, mut events: Vec<Arc<Event>>, page_max: PageMax, end: LogId) -> SyncPage {
+fn page_of(
+    token: Token,
+    mut events: Vec<Arc<Event>>,
+    page_max: PageMax,
+    end: LogId,
+    own: UserId,
+) -> SyncPage {
     let mut bytes = 0;
     let fits = |(index, event): &(usize, &Arc<Event>)| {
         bytes += event.bytes();
@@ -136,14 +142,21 @@ fn page_of(token: Token, mut events: Vec<Arc<Event>>, page_max: PageMax, end: Lo
         }
         _ => Token::at(token.epoch, end),
     };
-    SyncPage { events: fold(events), next, has_more, skipped: Vec::new(), reset: None, through: end }
+    SyncPage { events: fold(events, own), next, has_more, skipped: Vec::new(), reset: None, through: end }
 }
 
 /// Folds a page to the last event per thing. The next event of the stream spans the positions of what was folded.
-fn fold(events: Vec<Arc<Event>>) -> Vec<Arc<Event>> {
+///
+/// The device's own joining and leaving stay: between them lie positions that are not its to see, and only a joining
+/// tells it that the stream begins anew there.
+fn fold(events: Vec<Arc<Event>>, own: UserId) -> Vec<Arc<Event>> {
+    let thing = |event: &Event| match event.body.thing() {
+        Some(Thing::Participation(_, user)) if user == own => None,
+        thing => thing,
+    };
     let mut last: HashMap<Thing, LogId> = HashMap::new();
     for event in &events {
-        if let Some(thing) = event.body.thing() {
+        if let Some(thing) = thing(event) {
             last.insert(thing, event.log_id);
         }
     }
@@ -153,7 +166,7 @@ fn fold(events: Vec<Arc<Event>>) -> Vec<Arc<Event>> {
     let mut folded_span: HashMap<StreamId, u64> = HashMap::new();
     let mut kept = Vec::with_capacity(events.len());
     for event in events {
-        if event.body.thing().is_some_and(|thing| last.get(&thing) != Some(&event.log_id)) {
+        if thing(&event).is_some_and(|thing| last.get(&thing) != Some(&event.log_id)) {
             *folded_span.entry(event.stream).or_default() += event.span;
             continue;
         }
@@ -172,8 +185,10 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::conversations::{Marks, Membership, MembershipState, Participant, Role};
     use crate::events::EventBody;
-    use crate::ids::{AppId, ConversationId, Epoch, Pos, Seq, SessionId, UserId};
+    use crate::ids::{AppId, ConversationId, Epoch, Pos, Seq, SessionId};
     use uuid::Uuid;
+
+    const NOBODY: UserId = UserId(Uuid::nil());
 
     fn event(log_id: u64, stream: u128, body: EventBody) -> Arc<Event> {
         Arc::new(Event {
@@ -226,13 +241,21 @@ mod tests {
     }
 
     fn folded(events: Vec<Arc<Event>>) -> Vec<(u64, u64)> {
-        fold(events).iter().map(|event| (event.log_id.0, event.span)).collect()
+        fold(events, NOBODY).iter().map(|event| (event.log_id.0, event.span)).collect()
     }
 
     #[test]
     fn the_last_event_about_a_thing_stays_and_spans_what_was_folded() {
         let events = vec![joined(1, 1, 7), other(2), joined(3, 1, 7), joined(4, 1, 8), joined(5, 1, 7)];
         assert_eq!(folded(events), [(2, 2), (4, 2), (5, 1)]);
+    }
+
+    #[test]
+    fn ones_own_joining_stays() {
+        let events = vec![joined(1, 1, 7), joined(2, 1, 8), joined(3, 1, 7), joined(4, 1, 8)];
+        let own = UserId(Uuid::from_u128(7));
+        let kept: Vec<_> = fold(events, own).iter().map(|event| (event.log_id.0, event.span)).collect();
+        assert_eq!(kept, [(1, 1), (3, 2), (4, 1)]);
     }
 
     #[test]
@@ -244,14 +267,14 @@ mod tests {
     #[test]
     fn pages_of_the_tail_continue_where_the_one_before_ended() {
         let token = Token::at(Epoch(Uuid::nil()), LogId(0));
-        let first = page_of(token, vec![other(1), other(2), other(3)], PageMax::events(2), LogId(9));
+        let first = page_of(token, vec![other(1), other(2), other(3)], PageMax::events(2), LogId(9), NOBODY);
         assert!(first.has_more);
         assert_eq!(first.next.through, LogId(0));
         assert_eq!(
             first.next.replay,
             Some(Replay { end: LogId(9), done_through: LogId(2), skips_told: false })
         );
-        let last = page_of(first.next, vec![other(3)], PageMax::events(2), LogId(9));
+        let last = page_of(first.next, vec![other(3)], PageMax::events(2), LogId(9), NOBODY);
         assert!(!last.has_more);
         assert_eq!(last.next, Token::at(Epoch(Uuid::nil()), LogId(9)));
     }
@@ -260,8 +283,13 @@ mod tests {
     fn a_page_is_bounded_in_bytes_and_still_gives_one_event() {
         let token = Token::at(Epoch(Uuid::nil()), LogId(0));
         for (bytes, given) in [(1, 1), (2 * other(1).bytes(), 2)] {
-            let page =
-                page_of(token, vec![other(1), other(2), other(3)], PageMax { events: 9, bytes }, LogId(9));
+            let page = page_of(
+                token,
+                vec![other(1), other(2), other(3)],
+                PageMax { events: 9, bytes },
+                LogId(9),
+                NOBODY,
+            );
             assert_eq!((page.events.len(), page.has_more), (given, true));
         }
     }
