@@ -43,7 +43,11 @@ pub(super) struct Worker {
     flushed: LogId,
     flush_due: Option<Instant>,
     round: Option<Round>,
+    told_full: Option<Instant>,
 }
+
+/// A full disk is told of this often: the log may be kept on the same one.
+const TELL_FULL_EVERY: Duration = Duration::from_secs(60);
 
 enum Next {
     Batch(Vec<Box<dyn Request>>),
@@ -69,6 +73,7 @@ impl Worker {
             flushed,
             flush_due: None,
             round: None,
+            told_full: None,
         }
     }
 
@@ -124,7 +129,7 @@ impl Worker {
             }
             Err(Trouble::Full) => {
                 count(&self.counters.disk_fulls);
-                tracing::error!(batch.requests = batch.len(), "the disk is full: requests are refused");
+                self.tell_full();
                 self.answer(batch, Err(StoreError::Full));
             }
             Err(Trouble::Unexpected(error)) if batch.len() == 1 => {
@@ -136,6 +141,13 @@ impl Worker {
                 self.poison(&error);
                 self.answer(batch, Err(StoreError::OutcomeUnknown));
             }
+        }
+    }
+
+    fn tell_full(&mut self) {
+        if self.told_full.is_none_or(|told| told.elapsed() >= TELL_FULL_EVERY) {
+            self.told_full = Some(Instant::now());
+            tracing::error!("the disk is full: requests are refused until there is room");
         }
     }
 
