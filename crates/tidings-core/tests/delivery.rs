@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -92,6 +92,9 @@ impl EventLog for LyingLog {
     }
 }
 
+/// Made once: a key takes longer than all the rest of a node.
+static KEY: LazyLock<String> = LazyLock::new(|| SigningKey::generate_pem().unwrap());
+
 struct Node {
     services: Arc<Services>,
     delivery: Arc<Delivery>,
@@ -127,9 +130,7 @@ impl Node {
             limits,
             revocations,
             delivery: Arc::clone(&delivery),
-            access: AccessTokens::new(vec![
-                SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap(),
-            ]),
+            access: AccessTokens::new(vec![SigningKey::from_pem(&KEY).unwrap()]),
             passwords: Passwords::quick(),
         }));
         Self { services, delivery, shown, log, _dir: dir }
