@@ -164,6 +164,20 @@ pub struct Marks {
     pub delivered_seq: Seq,
 }
 
+impl Marks {
+    /// The marks of one who comes in after this message: what was before is neither unread nor undelivered.
+    #[must_use]
+    pub fn at_entry(last_seq: Seq, last_ord: u64, last_all: u64) -> Self {
+        Self {
+            read_seq: last_seq,
+            read_ord: last_ord,
+            read_all: last_all,
+            public_read_seq: last_seq,
+            delivered_seq: last_seq,
+        }
+    }
+}
+
 /// One interval in which a user was or is in a conversation. Both ends are inclusive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {

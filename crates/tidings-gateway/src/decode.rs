@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 use tidings_core::error::{Code, FieldError, Refusal, code_of};
 use tidings_core::limits::Limits;
+use tidings_socketio::codec::json::nests_within;
 
 /// Why a request cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +64,8 @@ pub fn decode_json<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result
         DecodeError::new(Code::Malformed, format!("Not UTF-8 from byte {}.", error.valid_up_to()))
     })?;
     let max = limits.json_levels_max;
-    if is_deeper_than(bytes, max) {
+    // Before the parser: parsers differ in where they give up, and some overflow their stack.
+    if !nests_within(text, max) {
         return Err(DecodeError::new(Code::TooDeep, format!("Nest at most {max} levels.")));
     }
     // Serde reads an array into a struct, field by field in the order of its source: nobody means that.
@@ -76,34 +78,6 @@ pub fn decode_json<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result
     json.end().map_err(|error| refusal::malformed(&error))?;
     nul::refuse(text)?;
     Ok(value)
-}
-
-/// Looks at brackets outside of strings only: parsers differ in where they give up, and some overflow their stack.
-fn is_deeper_than(bytes: &[u8], max: usize) -> bool {
-    let (mut levels, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in bytes {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => in_string = true,
-            b'{' | b'[' => {
-                levels += 1;
-                if levels > max {
-                    return true;
-                }
-            }
-            b'}' | b']' => levels = levels.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
 }
 
 #[cfg(test)]

@@ -116,13 +116,7 @@ fn insert_one(
         joined_at: add.now,
         role: Role::Member,
         state: MembershipState::Active,
-        marks: Marks {
-            read_seq: head.last_seq,
-            read_ord: head.last_ord,
-            read_all: head.last_all,
-            public_read_seq: head.last_seq,
-            delivered_seq: head.last_seq,
-        },
+        marks: Marks::at_entry(head.last_seq, head.last_ord, head.last_all),
     };
     membership::insert(tx.conn, &membership)?;
     tx.forget_sender(add.conversation, user);

@@ -125,13 +125,7 @@ fn insert_participants(
             joined_at: new.now,
             role: role_at_creation(conversation, user),
             state: MembershipState::Active,
-            marks: Marks {
-                read_seq: head.last_seq,
-                read_ord: head.last_ord,
-                read_all: head.last_all,
-                public_read_seq: head.last_seq,
-                delivered_seq: head.last_seq,
-            },
+            marks: Marks::at_entry(head.last_seq, head.last_ord, head.last_all),
         };
         membership::insert(tx.conn, &membership)?;
         tx.forget_sender(new.id, user);

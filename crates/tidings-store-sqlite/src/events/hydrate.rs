@@ -80,20 +80,13 @@ impl Rows<'_> {
     ) -> rusqlite::Result<Participant> {
         let row = self.interval_from(conversation, user, event.pos)?;
         let EntryData { ord, all } = EntryData::decode(event)?;
-        let before = row.from_seq.previous();
         let membership = Membership {
             to_pos: None,
             to_seq: None,
             to_log: None,
             role,
             state: MembershipState::Active,
-            marks: Marks {
-                read_seq: before,
-                read_ord: ord,
-                read_all: all,
-                public_read_seq: before,
-                delivered_seq: before,
-            },
+            marks: Marks::at_entry(row.from_seq.previous(), ord, all),
             ..row
         };
         Ok(Participant { user: self.named_user(user)?, membership })
