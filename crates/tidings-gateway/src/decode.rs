@@ -72,12 +72,22 @@ pub fn decode_json<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result
     if !text.trim_ascii_start().starts_with('{') {
         return Err(refusal::not_an_object(text));
     }
-    let mut json = serde_json::Deserializer::from_str(text);
-    let value =
-        serde_path_to_error::deserialize(&mut json).map_err(|error| refusal::of_path_error(&error))?;
-    json.end().map_err(|error| refusal::malformed(&error))?;
+    // Following the path costs more than the reading; it is wanted only where something is wrong.
+    let Ok(value) = serde_json::from_str(text) else { return Err(mistake::<T>(text)) };
     nul::refuse(text)?;
     Ok(value)
+}
+
+/// What is wrong with a text that could not be read.
+fn mistake<T: DeserializeOwned>(text: &str) -> DecodeError {
+    let mut json = serde_json::Deserializer::from_str(text);
+    match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Err(error) => refusal::of_path_error(&error),
+        Ok(_) => match json.end() {
+            Err(error) => refusal::malformed(&error),
+            Ok(()) => DecodeError::new(Code::Malformed, "The body cannot be read."),
+        },
+    }
 }
 
 #[cfg(test)]

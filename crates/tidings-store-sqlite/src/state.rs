@@ -30,6 +30,12 @@ pub(crate) struct Sender {
     pub send: Audience,
 }
 
+impl Sender {
+    pub(crate) fn may_send(&self) -> bool {
+        self.send.includes(self.role)
+    }
+}
+
 /// What the writer remembers between batches.
 #[derive(Debug)]
 pub(crate) struct Memory {

@@ -30,7 +30,7 @@ pub(crate) struct Place {
 }
 
 /// The numbers of a new message.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MessagePlace {
     pub place: Place,
     pub seq: Seq,
@@ -160,6 +160,14 @@ impl<'a> Tx<'a> {
             heads::insert_row(self.conn, stream, &dirty.head)?;
         }
         Ok(place)
+    }
+
+    /// The place and numbers that [`Self::next_message`] will give, if nothing else is given before.
+    pub(crate) fn plan_message(&self, conversation: ConversationId) -> Result<MessagePlace, Unexpected> {
+        let stream = StreamId::Conversation(conversation);
+        let head = self.head(stream)?.ok_or(Unexpected::Broken("a stream without a head"))?;
+        let place = Place { stream, pos: head.last_pos.next(), log_id: self.staged.log.next() };
+        Ok(MessagePlace { place, seq: head.last_seq.next(), ord: head.last_ord + 1 })
     }
 
     /// The next place and numbers of a message, which the sender has read and which counts as unread for others.

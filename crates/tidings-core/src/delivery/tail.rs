@@ -73,8 +73,12 @@ impl Tail {
 
     pub fn push(&mut self, event: &Arc<Event>, users: &[UserId], now: Timestamp) {
         self.bytes += event.bytes();
-        // At the end, but for an event that a repair brought late.
-        let index = self.entries.partition_point(|entry| entry.event.log_id < event.log_id);
+        // At the end, but for an event that a repair brought late: only then is its place looked for.
+        let index = if event.log_id > self.last {
+            self.entries.len()
+        } else {
+            self.entries.partition_point(|entry| entry.event.log_id < event.log_id)
+        };
         self.entries.insert(index, Entry { event: Arc::clone(event), entered_at: now });
         self.last = self.last.max(event.log_id);
         self.prune(now);
@@ -84,7 +88,11 @@ impl Tail {
                 while tracked.log_ids.front().is_some_and(|first| *first <= floor) {
                     tracked.log_ids.pop_front();
                 }
-                let index = tracked.log_ids.partition_point(|log_id| *log_id < event.log_id);
+                let index = if tracked.log_ids.back().is_none_or(|last| *last < event.log_id) {
+                    tracked.log_ids.len()
+                } else {
+                    tracked.log_ids.partition_point(|log_id| *log_id < event.log_id)
+                };
                 tracked.log_ids.insert(index, event.log_id);
             }
         }

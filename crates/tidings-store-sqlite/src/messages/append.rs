@@ -14,7 +14,7 @@ use super::{MESSAGE, message_of};
 use crate::conversations::settings_of;
 use crate::rows::{int, named, pos};
 use crate::state::Sender;
-use crate::write::{Change, Draft, Failure, MessagePlace, Tx};
+use crate::write::{Change, Draft, Failure, MessagePlace, Tx, Unexpected};
 
 pub(super) fn append_message(
     tx: &mut Tx<'_>,
@@ -23,24 +23,44 @@ pub(super) fn append_message(
     if tx.has_ended(append.actor.session) {
         return Err(Failure::Refused(Error::SessionEnded));
     }
-    // Before membership: the retry of one who has been removed meanwhile still gets the original.
-    if let Some((message, mac)) = find_original(tx.conn, append)? {
-        return if mac == append.request_mac {
-            Ok(Change::nothing(Sent { message: Arc::new(message), replayed: true }))
-        } else {
-            Err(Failure::Refused(Error::ClientMessageIdReused))
-        };
-    }
-    let sender = get_sender(tx, append.conversation, append.actor.user)?;
-    if !sender.send.includes(sender.role) {
-        return Err(Failure::Refused(Error::Forbidden));
+    let known = tx.known_sender(append.conversation, append.actor.user).filter(Sender::may_send);
+    let sender = match known {
+        Some(sender) => sender,
+        None => {
+            // Before membership: the retry of one who has been removed meanwhile still gets the original.
+            if let Some(original) = find_original(tx.conn, append)? {
+                return replay(append, original);
+            }
+            get_sender(tx, append.conversation, append.actor.user)?
+        }
+    };
+    // Who may send needs no look for the original: the index finds it while it takes the row. Numbers are given only
+    // once the row stands, so a retry draws none.
+    let planned = tx.plan_message(append.conversation)?;
+    if !insert(tx.conn, append, &planned)? {
+        let original = find_original(tx.conn, append)?;
+        return replay(append, original.ok_or(Unexpected::Broken("a duplicate without its original"))?);
     }
     let given = tx.next_message(append.conversation, append.actor.user, sender)?;
+    if given != planned {
+        return Err(Unexpected::Broken("a message was stored at another place than it was given").into());
+    }
     let message = Arc::new(message_at(append, &given));
-    insert(tx.conn, append, &given)?;
     let body = EventBody::MessageSent(Arc::clone(&message));
     let draft = Draft { place: given.place, actor: append.actor.user, at: append.now, body };
     Ok(Change::with(Sent { message, replayed: false }, draft, []))
+}
+
+/// The answer to a retry: the message as it stands, if it is the same that was asked for.
+fn replay(
+    append: &AppendMessage,
+    (message, mac): (Message, RequestMac),
+) -> Result<Change<Sent>, Failure<Error>> {
+    if mac == append.request_mac {
+        Ok(Change::nothing(Sent { message: Arc::new(message), replayed: true }))
+    } else {
+        Err(Failure::Refused(Error::ClientMessageIdReused))
+    }
 }
 
 fn message_at(append: &AppendMessage, given: &MessagePlace) -> Message {
@@ -75,17 +95,13 @@ fn find_original(
 
 /// The membership under which a send stands, as the requests before it have left it.
 fn get_sender(tx: &mut Tx<'_>, conversation: ConversationId, user: UserId) -> Result<Sender, Failure<Error>> {
-    if let Some(sender) = tx.known_sender(conversation, user) {
-        return Ok(sender);
-    }
-    match find_sender(tx.conn, conversation, user)? {
-        None => Err(Failure::Refused(Error::NotFound)),
-        Some(None) => Err(Failure::Refused(Error::NotParticipant)),
-        Some(Some(sender)) => {
-            tx.remember_sender(conversation, user, sender);
-            Ok(sender)
-        }
-    }
+    let sender = match find_sender(tx.conn, conversation, user)? {
+        None => return Err(Failure::Refused(Error::NotFound)),
+        Some(None) => return Err(Failure::Refused(Error::NotParticipant)),
+        Some(Some(sender)) => sender,
+    };
+    tx.remember_sender(conversation, user, sender);
+    if sender.may_send() { Ok(sender) } else { Err(Failure::Refused(Error::Forbidden)) }
 }
 
 /// The latest interval: none for a stranger, nothing in it for one who has left.
@@ -111,13 +127,15 @@ fn find_sender(
     found.optional()
 }
 
-fn insert(conn: &Connection, append: &AppendMessage, given: &MessagePlace) -> rusqlite::Result<()> {
+/// False where a message under this client id stands already: then nothing was written.
+fn insert(conn: &Connection, append: &AppendMessage, given: &MessagePlace) -> rusqlite::Result<bool> {
     let mut statement = conn.prepare_cached(
         "INSERT INTO message (conversation, seq, pos, log_id, ord, sender, client_id, request_mac, created_at, version,
                               type, body, metadata)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?11, ?12)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?11, ?12)
+         ON CONFLICT (client_id, conversation, sender) DO NOTHING",
     )?;
-    statement.execute((
+    let inserted = statement.execute((
         append.conversation.as_bytes(),
         int(given.seq.0)?,
         int(given.place.pos.0)?,
@@ -131,5 +149,5 @@ fn insert(conn: &Connection, append: &AppendMessage, given: &MessagePlace) -> ru
         &append.content,
         &append.metadata,
     ))?;
-    Ok(())
+    Ok(inserted == 1)
 }

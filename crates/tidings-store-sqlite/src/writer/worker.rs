@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -106,6 +107,9 @@ impl Worker {
         };
         match first {
             Ok(first) => {
+                // Where the writer shares its core with those who ask, it is woken by the first of them before the
+                // others have come: with their turn in between they share this commit instead of waiting for it.
+                thread::yield_now();
                 let mut batch = vec![first];
                 batch.extend(self.requests.try_iter().take(BATCH_MAX - 1));
                 Next::Batch(batch)
@@ -291,7 +295,7 @@ struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             self.poisoned.store(true, Ordering::Release);
             (self.on_fatal)("the writer panicked");
         }
