@@ -5,6 +5,7 @@
 
 mod api;
 mod bad_input;
+mod counters;
 mod harness;
 mod process;
 mod socket;

@@ -8,6 +8,7 @@ use tidings_core::clock::{Clock as _, ManualClock, SystemClock};
 use tidings_core::limits::Limits;
 use tidings_server::config::Config;
 use tidings_server::lifecycle::{Running, World, start_in};
+use tidings_server::stats::Stats;
 use tidings_testkit::actors::{Api, Person};
 use tidings_testkit::disk::FaultyDisk;
 
@@ -56,6 +57,11 @@ impl TestServer {
         let running = run(&self.dir, &self.limits, &self.clock, self.disk.as_ref()).await;
         self.api = api_of(&running);
         self.running = Some(running);
+    }
+
+    /// What the server has counted since it was started.
+    pub fn stats(&self) -> Stats {
+        self.running.as_ref().expect("a server that runs").stats()
     }
 
     /// The same person, at the address after a restart.

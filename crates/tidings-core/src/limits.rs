@@ -148,6 +148,8 @@ pub const TAIL_MS: i64 = 60_000;
 pub const TAIL_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Rosters in memory hold at most this much, in bytes.
 pub const ROSTER_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Groups with more members keep a list of those who are on the node; below, looking each up is as cheap.
+pub const ROSTER_LOCAL_ABOVE: usize = 256;
 /// Verified access tokens that are remembered, each about 150 bytes.
 pub const VERIFIED_TOKENS_MAX: usize = 100_000;
 
