@@ -8,5 +8,6 @@ mod bad_input;
 mod counters;
 mod harness;
 mod process;
+mod reliability;
 mod socket;
 mod storage;

@@ -134,8 +134,9 @@ pub const PASSWORD_HASHES_AT_ONCE: usize = 2;
 pub const PASSWORD_HASHES_WAITING_MAX: usize = 64;
 /// Access tokens live this long, in seconds.
 pub const ACCESS_TOKEN_SECONDS: i64 = 600;
-/// A revocation outlives the access tokens that it means by this long, in seconds, for clocks that differ.
-pub const REVOCATION_MARGIN_SECONDS: i64 = 60;
+/// A revocation outlives the access tokens that it means by this long, in seconds: clocks differ, and one that is an
+/// hour ahead when a token is issued or a revocation is swept may be right again a moment later.
+pub const REVOCATION_MARGIN_SECONDS: i64 = 2 * 3600;
 /// Refresh tokens live this long, in seconds.
 pub const REFRESH_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
 /// A refresh token that was just rotated is answered once more within this time, in seconds: two tabs, or a lost answer.
