@@ -5,7 +5,9 @@
 
 mod api;
 mod bad_input;
+mod counters;
 mod harness;
 mod process;
+mod reliability;
 mod socket;
 mod storage;

@@ -1,5 +1,7 @@
 //! A server for one test: on a free port, in a directory of its own, with a clock that the test moves.
 
+mod population;
+
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -8,6 +10,7 @@ use tidings_core::clock::{Clock as _, ManualClock, SystemClock};
 use tidings_core::limits::Limits;
 use tidings_server::config::Config;
 use tidings_server::lifecycle::{Running, World, start_in};
+use tidings_server::stats::Stats;
 use tidings_testkit::actors::{Api, Person};
 use tidings_testkit::disk::FaultyDisk;
 
@@ -37,6 +40,16 @@ impl TestServer {
         Self::start_with(&[], Some(disk.clone())).await
     }
 
+    /// A server that has people already, `name0`, `name1`, …, and their ids. Who has something to do logs in.
+    pub async fn with_people(name: &str, count: usize) -> (Self, Vec<String>) {
+        let mut server = Self::start().await;
+        server.stop().await;
+        let names: Vec<String> = (0..count).map(|n| format!("{name}{n}")).collect();
+        let ids = population::populate(server.dir.path(), &names).await;
+        server.restart().await;
+        (server, ids)
+    }
+
     async fn start_with(changed: &[(&str, usize)], disk: Option<FaultyDisk>) -> Self {
         let mut limits = Limits::default();
         for (name, value) in changed {
@@ -50,12 +63,21 @@ impl TestServer {
 
     /// Stops the server and starts it again over the same directory, at another address.
     pub async fn restart(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.shutdown().await;
-        }
+        self.stop().await;
         let running = run(&self.dir, &self.limits, &self.clock, self.disk.as_ref()).await;
         self.api = api_of(&running);
         self.running = Some(running);
+    }
+
+    async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.shutdown().await;
+        }
+    }
+
+    /// What the server has counted since it was started.
+    pub fn stats(&self) -> Stats {
+        self.running.as_ref().expect("a server that runs").stats()
     }
 
     /// The same person, at the address after a restart.

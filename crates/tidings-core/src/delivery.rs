@@ -5,7 +5,9 @@
 //! membership events. It enters the tail in memory **before** it is fanned out, so that a device that resumes finds it
 //! there or gets it live. [`Delivery::run`] is the whole of it, top-down.
 
+mod presence;
 mod roster;
+mod stats;
 mod tail;
 
 use std::num::NonZeroUsize;
@@ -28,6 +30,8 @@ use crate::sessions::Revocations;
 use crate::sync::Token;
 
 use roster::Rosters;
+pub use stats::Stats;
+use stats::{Counters, add};
 use tail::Tail;
 pub use tail::TailPart;
 
@@ -49,6 +53,7 @@ pub struct Delivery {
     tail: Mutex<Tail>,
     /// Everything up to here has been queued to every connection that it is due to.
     watermark: AtomicU64,
+    counters: Counters,
 }
 
 /// What only the dispatcher touches.
@@ -70,7 +75,8 @@ impl Delivery {
     ) -> Result<Arc<Self>, StoreError> {
         let (end, _) = store.log_bounds().await?;
         let tail = Mutex::new(Tail::starting_at(end));
-        Ok(Arc::new(Self { store, outbox, revocations, clock, tail, watermark: AtomicU64::new(end.0) }))
+        let (watermark, counters) = (AtomicU64::new(end.0), Counters::default());
+        Ok(Arc::new(Self { store, outbox, revocations, clock, tail, watermark, counters }))
     }
 
     /// Reads the log for ever and delivers it. One task a node.
@@ -123,6 +129,12 @@ impl Delivery {
         self.tail.lock().after(user, after)
     }
 
+    /// What delivery has counted since the node was started.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.counters.stats()
+    }
+
     async fn read_log(&self) -> Vec<Arc<Event>> {
         let after = self.watermark();
         let events = self.until_read("reading the log", || self.store.list_log(after, CATCH_UP_BATCH)).await;
@@ -147,6 +159,7 @@ impl Delivery {
         let ended_after = self.watermark();
         let rosters =
             self.until_read("loading rosters", || self.store.load_rosters(&missing, ended_after)).await;
+        add(&self.counters.rosters_loaded, rosters.len());
         for (id, intervals) in missing.into_iter().zip(rosters) {
             dispatcher.rosters.insert(id, intervals);
         }
@@ -173,6 +186,7 @@ impl Delivery {
 
     /// Delivers what lies between the last event that was delivered and this one, from the store.
     async fn repair_gap(&self, dispatcher: &mut Dispatcher, event: &Event, last: Pos) {
+        add(&self.counters.gaps_repaired, 1);
         tracing::warn!(stream = %event.stream, after = %last, pos = %event.pos, "a gap in the log is repaired");
         let (stream, through) = (event.stream, event.pos.previous());
         let mut last = last;
@@ -195,11 +209,20 @@ impl Delivery {
         let next = Token::at(self.store.epoch(), event.log_id);
         match event.stream {
             StreamId::Conversation(id) => {
-                dispatcher.rosters.with_audience(id, event, |users| self.fan_out(event, &next, users));
+                let roster = dispatcher.rosters.at(id, event);
+                // Locked from the look at who is here until the event is in the tail: whoever comes later finds it.
+                let mut tail = self.tail.lock();
+                let (users, look_ups) = roster.audience(tail.presence());
+                tail.push(event, users, self.clock.now());
+                drop(tail);
+                add(&self.counters.local_look_ups, look_ups);
+                self.offer(event, &next, users);
+                dispatcher.rosters.pass(id, event);
             }
             StreamId::User(user) => {
                 dispatcher.user_streams.put(user, event.pos);
-                self.fan_out(event, &next, &[user]);
+                self.tail.lock().push(event, &[user], self.clock.now());
+                self.offer(event, &next, &[user]);
             }
         }
         if let EventBody::SessionEnded { session, tokens_until } = event.body {
@@ -208,8 +231,9 @@ impl Delivery {
         }
     }
 
-    fn fan_out(&self, event: &Arc<Event>, next: &Token, users: &[UserId]) {
-        self.tail.lock().push(event, users, self.clock.now());
+    fn offer(&self, event: &Arc<Event>, next: &Token, users: &[UserId]) {
+        add(&self.counters.events, 1);
+        add(&self.counters.offers, users.len());
         self.outbox.emit(event, next, &mut users.iter().copied());
     }
 

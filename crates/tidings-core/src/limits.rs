@@ -134,8 +134,9 @@ pub const PASSWORD_HASHES_AT_ONCE: usize = 2;
 pub const PASSWORD_HASHES_WAITING_MAX: usize = 64;
 /// Access tokens live this long, in seconds.
 pub const ACCESS_TOKEN_SECONDS: i64 = 600;
-/// A revocation outlives the access tokens that it means by this long, in seconds, for clocks that differ.
-pub const REVOCATION_MARGIN_SECONDS: i64 = 60;
+/// A revocation outlives the access tokens that it means by this long, in seconds: clocks differ, and one that is an
+/// hour ahead when a token is issued or a revocation is swept may be right again a moment later.
+pub const REVOCATION_MARGIN_SECONDS: i64 = 2 * 3600;
 /// Refresh tokens live this long, in seconds.
 pub const REFRESH_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
 /// A refresh token that was just rotated is answered once more within this time, in seconds: two tabs, or a lost answer.
@@ -148,6 +149,8 @@ pub const TAIL_MS: i64 = 60_000;
 pub const TAIL_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Rosters in memory hold at most this much, in bytes.
 pub const ROSTER_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Groups with more members keep a list of those who are on the node; below, looking each up is as cheap.
+pub const ROSTER_LOCAL_ABOVE: usize = 256;
 /// Verified access tokens that are remembered, each about 150 bytes.
 pub const VERIFIED_TOKENS_MAX: usize = 100_000;
 

@@ -6,6 +6,7 @@
 mod connection;
 mod encode;
 mod expiry;
+mod stats;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,10 +21,12 @@ use tidings_socketio::Connection;
 
 pub(crate) use connection::Member;
 pub(crate) use encode::{encode_live, encode_replayed};
+pub use stats::Stats;
 
 use crate::problem::Refused;
 use crate::socket::ack::expired_args;
 use expiry::Expiries;
+use stats::Counters;
 
 /// Users are spread over this many locks, so that connects and deliveries seldom meet.
 const SHARDS: usize = 64;
@@ -32,6 +35,7 @@ const SHARDS: usize = 64;
 pub struct Hub {
     shards: Vec<RwLock<HashMap<UserId, Slot>>>,
     expiries: Mutex<Expiries>,
+    counters: Counters,
 }
 
 /// One user's connections, oldest first; places are taken before a connection is in the list.
@@ -52,7 +56,7 @@ impl Hub {
     #[must_use]
     pub fn new() -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
-        Arc::new(Self { shards, expiries: Mutex::default() })
+        Arc::new(Self { shards, expiries: Mutex::default(), counters: Counters::default() })
     }
 
     /// Takes a place for one more connection of the user; nothing when there are `max` already.
@@ -100,6 +104,12 @@ impl Hub {
         self.shards.iter().map(count).sum()
     }
 
+    /// What the hub has counted since the node was started.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.counters.stats()
+    }
+
     fn shard(&self, user: UserId) -> &RwLock<HashMap<UserId, Slot>> {
         // The last byte of a UUIDv7 is random.
         &self.shards[usize::from(user.as_bytes()[15]) % SHARDS]
@@ -108,15 +118,20 @@ impl Hub {
 
 impl Outbox for Hub {
     fn emit(&self, event: &Arc<Event>, next: &Token, users: &mut dyn Iterator<Item = UserId>) {
-        let mut frame = None;
+        let (mut frame, mut given) = (None, 0);
         for user in users {
             if let Some(slot) = self.shard(user).read().get(&user) {
                 for connection in &slot.connections {
-                    let frame = frame.get_or_insert_with(|| encode_live(event, next));
+                    let frame = frame.get_or_insert_with(|| {
+                        self.counters.encoded();
+                        encode_live(event, next)
+                    });
                     connection.state().deliver(connection, frame);
+                    given += 1;
                 }
             }
         }
+        self.counters.emitted(given);
     }
 
     fn end_session(&self, user: UserId, session: SessionId) {

@@ -8,4 +8,5 @@ pub mod commands;
 pub mod config;
 pub mod keys;
 pub mod lifecycle;
+pub mod stats;
 mod wiring;

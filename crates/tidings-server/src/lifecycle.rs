@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
+use crate::stats::Stats;
 use crate::wiring::{self, Node};
 
 /// How long requests in flight and sockets may take to finish; orchestrators kill after 30 s.
@@ -99,6 +100,13 @@ impl Running {
         )
     }
 
+    /// What the node has counted since it was started.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let Node { store, delivery, hub, .. } = &self.node;
+        Stats { store: store.stats(), delivery: delivery.stats(), hub: hub.stats() }
+    }
+
     /// Returns when something ended that never should: the server cannot go on.
     pub async fn failed(&mut self) -> anyhow::Error {
         tokio::select! {
@@ -110,7 +118,7 @@ impl Running {
     /// Takes nobody new, lets requests and sockets finish, closes the store.
     pub async fn shutdown(self) {
         let Self { drain, serving, node, .. } = self;
-        let Node { gateway, store, mut tasks } = node;
+        let Node { gateway, store, mut tasks, .. } = node;
         // Fails only where the accept loop is gone already.
         let _ = drain.send(true);
         let (late_requests, late_sockets) = tokio::join!(serving, gateway.sockets().shutdown(DRAIN));

@@ -22,6 +22,8 @@ use crate::lifecycle::World;
 pub(crate) struct Node {
     pub gateway: Arc<Gateway>,
     pub store: Arc<SqliteStore>,
+    pub delivery: Arc<Delivery>,
+    pub hub: Arc<Hub>,
     /// Run until they are aborted; none ever ends by itself.
     pub tasks: JoinSet<()>,
 }
@@ -73,11 +75,11 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
         passwords,
     }));
     let mut tasks = JoinSet::new();
-    tasks.spawn(delivery.run(log));
+    tasks.spawn(Arc::clone(&delivery).run(log));
     tasks.spawn(watch_expiry(Arc::clone(&services), Arc::clone(&hub)));
-    let sockets = Arc::new(socket_server(Arc::clone(&services), hub));
+    let sockets = Arc::new(socket_server(Arc::clone(&services), Arc::clone(&hub)));
     let gateway = Arc::new(Gateway::new(services, sockets));
-    Ok(Node { gateway, store, tasks })
+    Ok(Node { gateway, store, delivery, hub, tasks })
 }
 
 /// Readers block a thread each while they read: as many as there are cores, and a few for the disk's sake.

@@ -60,6 +60,7 @@ impl Readers {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        count(&self.counters.reads);
         self.read_in(|readers| &readers.asked, body).await
     }
 
@@ -70,6 +71,7 @@ impl Readers {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        count(&self.counters.delivery_reads);
         self.read_in(|readers| &readers.delivery, body).await
     }
 

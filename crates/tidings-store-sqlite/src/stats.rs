@@ -28,6 +28,10 @@ pub struct Stats {
     pub refusals: u64,
     /// Requests that were turned away because the writer's queue was full.
     pub overloads: u64,
+    /// Reads that people asked for: requests, catch-ups.
+    pub reads: u64,
+    /// Reads of delivery: rosters, gaps, the log where it has fallen behind.
+    pub delivery_reads: u64,
     /// Reads that were turned away because too many waited.
     pub read_overloads: u64,
     /// Sends that were answered with the message of an earlier try.
@@ -63,6 +67,8 @@ pub(crate) struct Counters {
     pub batch_requests_max: AtomicU64,
     pub refusals: AtomicU64,
     pub overloads: AtomicU64,
+    pub reads: AtomicU64,
+    pub delivery_reads: AtomicU64,
     pub read_overloads: AtomicU64,
     pub replays: AtomicU64,
     pub reruns: AtomicU64,
@@ -115,6 +121,8 @@ impl Counters {
             batch_requests_max: read(&self.batch_requests_max),
             refusals: read(&self.refusals),
             overloads: read(&self.overloads),
+            reads: read(&self.reads),
+            delivery_reads: read(&self.delivery_reads),
             read_overloads: read(&self.read_overloads),
             replays: read(&self.replays),
             reruns: read(&self.reruns),

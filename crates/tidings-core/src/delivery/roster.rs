@@ -2,16 +2,25 @@
 //!
 //! A roster is loaded from a snapshot that may be newer than the event it is needed for, so it is a set of intervals
 //! and not of users: whoever joins or leaves later in the snapshot is neither shown the event too early nor missed.
-//! Once a position has passed, its intervals are settled into a plain sorted list, 16 bytes a member.
+//! Once a position has passed, its intervals are settled into a plain sorted list, 16 bytes a member. A large group
+//! keeps another list beside it, of those who are on this node, and only they cost something when an event goes out.
+
+mod local;
+
+use std::collections::VecDeque;
 
 use lru::LruCache;
 
 use crate::events::{Event, EventBody};
 use crate::ids::{ConversationId, Pos, UserId};
+use crate::limits::ROSTER_LOCAL_ABOVE;
 use crate::ports::store::Interval;
 
-/// What an entry costs beside its members, in bytes: map, list and struct.
-const ROSTER_OVERHEAD: usize = 200;
+use super::presence::Presence;
+use local::Local;
+
+/// What an entry costs beside its members, in bytes: map, lists and struct.
+const ROSTER_OVERHEAD: usize = 250;
 
 /// The rosters of the conversations that are active on this node: the least recently used go when memory is full.
 pub(super) struct Rosters {
@@ -21,13 +30,17 @@ pub(super) struct Rosters {
 }
 
 #[derive(Debug, Default)]
-struct Roster {
+pub(super) struct Roster {
     /// The last position that was delivered; none before the first.
     last_pos: Option<Pos>,
     /// In at every position from `last_pos` on until they leave. Sorted.
     settled: Vec<UserId>,
-    /// Intervals of the snapshot that begin or end after what was delivered.
-    pending: Vec<Interval>,
+    /// Intervals of the snapshot that begin after what was delivered, first to last.
+    pending: VecDeque<Interval>,
+    /// Of a large group: who of the settled is on this node.
+    local: Option<Local>,
+    /// What `Rosters::bytes` has of it.
+    counted: usize,
 }
 
 impl Rosters {
@@ -45,58 +58,98 @@ impl Rosters {
         self.rosters.get(&id).and_then(|roster| roster.last_pos)
     }
 
-    pub fn insert(&mut self, id: ConversationId, intervals: Vec<Interval>) {
-        let roster = Roster { last_pos: None, settled: Vec::new(), pending: intervals };
-        self.bytes += roster.bytes();
+    pub fn insert(&mut self, id: ConversationId, mut intervals: Vec<Interval>) {
+        intervals.sort_by_key(|interval| interval.from_pos);
+        let mut roster = Roster { pending: intervals.into(), ..Roster::default() };
+        roster.counted = roster.bytes();
+        self.bytes += roster.counted;
         if let Some(old) = self.rosters.put(id, roster) {
-            self.bytes -= old.bytes();
+            self.bytes -= old.counted;
         }
     }
 
-    /// Calls with the members of the event's position, and moves the roster past it. A conversation that is not at
-    /// hand begins with this event.
-    pub fn with_audience(&mut self, id: ConversationId, event: &Event, call: impl FnOnce(&[UserId])) {
-        let before = self.rosters.get(&id).map_or(0, Roster::bytes);
+    /// The roster at the event's position. A conversation that is not at hand begins with this event. When the event
+    /// has gone out, [`Self::pass`] moves it on.
+    pub fn at(&mut self, id: ConversationId, event: &Event) -> &mut Roster {
         let roster = self.rosters.get_or_insert_mut(id, Roster::default);
         roster.arrive(event);
-        call(&roster.settled);
-        roster.depart(event);
-        self.bytes = self.bytes - before + roster.bytes();
+        roster
+    }
+
+    /// Moves the roster past the event.
+    pub fn pass(&mut self, id: ConversationId, event: &Event) {
+        if let Some(roster) = self.rosters.get_mut(&id) {
+            roster.depart(event);
+            let bytes = roster.bytes();
+            self.bytes = self.bytes - roster.counted + bytes;
+            roster.counted = bytes;
+        }
     }
 
     /// Lets the least used go while there are too many. Never in the middle of events whose rosters were just loaded.
     pub fn evict(&mut self) {
         while self.bytes > self.bytes_max {
             let Some((_, roster)) = self.rosters.pop_lru() else { return };
-            self.bytes -= roster.bytes();
+            self.bytes -= roster.counted;
         }
     }
 }
 
 impl Roster {
+    /// Whom the event has to be offered to: everybody who is in, of a large group those who are on this node. And how
+    /// many had to be looked up to know that. The presence stays locked until the event is in the tail: see
+    /// [`Local::look`].
+    pub fn audience(&mut self, presence: &Presence) -> (&[UserId], usize) {
+        if self.settled.len() <= ROSTER_LOCAL_ABOVE {
+            self.local = None;
+            return (&self.settled, 0);
+        }
+        self.local.get_or_insert_default().look(&self.settled, presence)
+    }
+
     /// Settles everybody who is in at the event's position.
     fn arrive(&mut self, event: &Event) {
-        let pos = event.pos;
-        if !self.pending.is_empty() {
-            let here = |interval: &&Interval| {
-                interval.from_pos <= pos && interval.to_pos.is_none_or(|to_pos| pos <= to_pos)
-            };
-            self.settled.extend(self.pending.iter().filter(here).map(|interval| interval.user));
-            self.settled.sort_unstable();
-            self.settled.dedup();
-            self.settled.shrink_to_fit();
-            self.pending
-                .retain(|interval| interval.from_pos > pos || interval.to_pos.is_some_and(|to| to > pos));
-            self.pending.shrink_to_fit();
-        }
+        self.settle_pending(event.pos);
         match &event.body {
             EventBody::ConversationCreated { participants, .. } => {
                 for participant in participants {
-                    insert(&mut self.settled, participant.user.id);
+                    self.settle(participant.user.id);
                 }
             }
-            EventBody::ParticipantJoined(participant) => insert(&mut self.settled, participant.user.id),
+            EventBody::ParticipantJoined(participant) => self.settle(participant.user.id),
             _ => {}
+        }
+    }
+
+    /// What the loaded intervals say of a position; who leaves later leaves by the event of it.
+    fn settle_pending(&mut self, pos: Pos) {
+        let begun = self.pending.partition_point(|interval| interval.from_pos <= pos);
+        if begun == 0 {
+            return;
+        }
+        let is_in = |interval: &Interval| interval.to_pos.is_none_or(|to_pos| pos <= to_pos);
+        if self.settled.is_empty() {
+            let here = self.pending.drain(..begun).filter(is_in).map(|interval| interval.user);
+            self.settled = here.collect();
+            self.settled.sort_unstable();
+            self.settled.dedup();
+            self.settled.shrink_to_fit();
+            self.pending.shrink_to_fit();
+            return;
+        }
+        for _ in 0..begun {
+            if let Some(interval) = self.pending.pop_front().filter(is_in) {
+                self.settle(interval.user);
+            }
+        }
+    }
+
+    fn settle(&mut self, user: UserId) {
+        if let Err(index) = self.settled.binary_search(&user) {
+            self.settled.insert(index, user);
+            if let Some(local) = &mut self.local {
+                local.come(user);
+            }
         }
     }
 
@@ -106,6 +159,9 @@ impl Roster {
             && let Ok(index) = self.settled.binary_search(&user.id)
         {
             self.settled.remove(index);
+            if let Some(local) = &mut self.local {
+                local.go(user.id);
+            }
         }
         self.last_pos = Some(event.pos);
     }
@@ -114,12 +170,7 @@ impl Roster {
         ROSTER_OVERHEAD
             + self.settled.capacity() * size_of::<UserId>()
             + self.pending.capacity() * size_of::<Interval>()
-    }
-}
-
-fn insert(sorted: &mut Vec<UserId>, user: UserId) {
-    if let Err(index) = sorted.binary_search(&user) {
-        sorted.insert(index, user);
+            + self.local.as_ref().map_or(0, Local::bytes)
     }
 }
 
@@ -203,10 +254,14 @@ mod tests {
     }
 
     fn audience(rosters: &mut Rosters, event: &Event) -> Vec<u128> {
-        let mut audience = Vec::new();
-        rosters.with_audience(HERE, event, |users| {
-            audience = users.iter().map(|user| user.0.as_u128()).collect();
-        });
+        audience_of(rosters, HERE, event)
+    }
+
+    fn audience_of(rosters: &mut Rosters, id: ConversationId, event: &Event) -> Vec<u128> {
+        let presence = Presence::default();
+        let (users, _) = rosters.at(id, event).audience(&presence);
+        let audience = users.iter().map(|user| user.0.as_u128()).collect();
+        rosters.pass(id, event);
         audience
     }
 
@@ -243,20 +298,50 @@ mod tests {
     #[test]
     fn settled_members_cost_sixteen_bytes_and_the_least_used_go_when_memory_is_full() {
         let other = ConversationId(Uuid::from_u128(9));
-        let mut rosters = Rosters::new(1000 * 16 + 4 * ROSTER_OVERHEAD);
-        rosters.insert(HERE, (0..1000).map(|n| interval(n, 1, None)).collect());
+        let mut rosters = Rosters::new(200 * 16 + 4 * ROSTER_OVERHEAD);
+        rosters.insert(HERE, (0..200).map(|n| interval(n, 1, None)).collect());
         audience(&mut rosters, &message(1));
-        assert_eq!(rosters.bytes, 1000 * 16 + ROSTER_OVERHEAD);
-        rosters.insert(other, (0..1000).map(|n| interval(n, 1, None)).collect());
-        rosters.with_audience(other, &message(1), |users| assert_eq!(users.len(), 1000));
+        assert_eq!(rosters.bytes, 200 * 16 + ROSTER_OVERHEAD);
+        rosters.insert(other, (0..200).map(|n| interval(n, 1, None)).collect());
+        assert_eq!(audience_of(&mut rosters, other, &message(1)).len(), 200);
         assert_eq!(
             audience(&mut rosters, &message(2)).len(),
-            1000,
+            200,
             "both are needed until their batch is through"
         );
         assert!(rosters.touch(other));
         rosters.evict();
         assert!(!rosters.touch(HERE) && rosters.touch(other));
-        assert_eq!(rosters.bytes, 1000 * 16 + ROSTER_OVERHEAD);
+        assert_eq!(rosters.bytes, 200 * 16 + ROSTER_OVERHEAD);
+    }
+
+    #[test]
+    fn a_large_group_offers_its_events_to_those_who_are_here() {
+        let size = ROSTER_LOCAL_ABOVE as u128;
+        let (mut rosters, mut presence) = (Rosters::new(1 << 20), Presence::default());
+        let mut look = |presence: &Presence, event: &Event| {
+            let (users, look_ups) = rosters.at(HERE, event).audience(presence);
+            let looked = (users.len(), look_ups);
+            rosters.pass(HERE, event);
+            looked
+        };
+        presence.enter(user(1), LogId(0));
+        for n in 1..=size {
+            look(&presence, &joined(n as u64, n));
+        }
+        let (small, large) = (size as usize, size as u64 + 1);
+        assert_eq!(look(&presence, &message(large)), (small, 0), "looking each up is as cheap as a list");
+        assert_eq!(
+            look(&presence, &joined(large + 1, size + 1)),
+            (1, 1),
+            "the first look is at all who are here"
+        );
+        assert_eq!(look(&presence, &message(large + 2)), (1, 0));
+        presence.enter(user(2), LogId(0));
+        presence.enter(user(size + 2), LogId(0));
+        assert_eq!(look(&presence, &message(large + 3)), (2, 2));
+        assert_eq!(look(&presence, &joined(large + 4, size + 2)), (3, 1));
+        assert_eq!(look(&presence, &left(large + 5, size + 2)), (3, 0), "one's own leaving is shown");
+        assert_eq!(look(&presence, &message(large + 6)), (2, 0));
     }
 }

@@ -1,12 +1,14 @@
 //! The tail in memory: the newest events, and for everybody who is or was just connected which of them are theirs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::events::Event;
 use crate::ids::{LogId, UserId};
 use crate::limits::{TAIL_BYTES_MAX, TAIL_MS};
+
+use super::presence::Presence;
 
 /// What a user was due, from the tail.
 #[derive(Debug, Clone)]
@@ -20,25 +22,27 @@ pub struct TailPart {
 pub(super) struct Tail {
     entries: VecDeque<Entry>,
     bytes: usize,
+    /// Places that users hold of events in `entries`.
+    held: usize,
     /// Everything above this place is in `entries`.
     floor: LogId,
     last: LogId,
-    users: HashMap<UserId, Tracked>,
-    /// Users by when their last connection went, oldest first; one who came back is skipped when its turn comes.
-    idle: VecDeque<(Timestamp, UserId)>,
+    presence: Presence,
+    elapsed: Elapsed,
 }
 
 struct Entry {
     event: Arc<Event>,
-    entered_at: Timestamp,
+    entered_ms: i64,
+    /// By how many users it is held, each with 8 bytes.
+    held: usize,
 }
 
-struct Tracked {
-    connections: usize,
-    /// `log_ids` is complete above this place.
-    since: LogId,
-    log_ids: VecDeque<LogId>,
-    idle_since: Option<Timestamp>,
+/// How long it has been, by a clock that may jump: a step back counts as none, so that nothing is kept longer for it.
+#[derive(Default)]
+struct Elapsed {
+    ms: i64,
+    seen: Option<Timestamp>,
 }
 
 impl Tail {
@@ -46,68 +50,55 @@ impl Tail {
         Self {
             entries: VecDeque::new(),
             bytes: 0,
+            held: 0,
             floor: end,
             last: end,
-            users: HashMap::new(),
-            idle: VecDeque::new(),
+            presence: Presence::default(),
+            elapsed: Elapsed::default(),
         }
     }
 
     pub fn track(&mut self, user: UserId) {
-        let since = self.last;
-        let fresh = || Tracked { connections: 0, since, log_ids: VecDeque::new(), idle_since: None };
-        let tracked = self.users.entry(user).or_insert_with(fresh);
-        tracked.connections += 1;
-        tracked.idle_since = None;
+        self.presence.enter(user, self.last);
     }
 
     pub fn untrack(&mut self, user: UserId, now: Timestamp) {
-        let Some(tracked) = self.users.get_mut(&user) else { return };
-        tracked.connections = tracked.connections.saturating_sub(1);
-        if tracked.connections == 0 {
-            tracked.idle_since = Some(now);
-            self.idle.push_back((now, user));
-        }
-        self.forget(now);
+        let now_ms = self.elapsed.at(now);
+        self.presence.leave(user, now_ms);
+        self.presence.forget(now_ms);
     }
 
+    /// Everybody for whom places in the tail are kept.
+    pub fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// Takes an event in that is due to `users`; those who are not here are passed over.
     pub fn push(&mut self, event: &Arc<Event>, users: &[UserId], now: Timestamp) {
-        self.bytes += event.bytes();
-        // At the end, but for an event that a repair brought late: only then is its place looked for.
-        let index = if event.log_id > self.last {
-            self.entries.len()
-        } else {
-            self.entries.partition_point(|entry| entry.event.log_id < event.log_id)
-        };
-        self.entries.insert(index, Entry { event: Arc::clone(event), entered_at: now });
-        self.last = self.last.max(event.log_id);
-        self.prune(now);
-        let floor = self.floor;
+        let now_ms = self.elapsed.at(now);
+        let mut held = 0;
         for user in users {
-            if let Some(tracked) = self.users.get_mut(user) {
-                while tracked.log_ids.front().is_some_and(|first| *first <= floor) {
-                    tracked.log_ids.pop_front();
-                }
-                let index = if tracked.log_ids.back().is_none_or(|last| *last < event.log_id) {
-                    tracked.log_ids.len()
-                } else {
-                    tracked.log_ids.partition_point(|log_id| *log_id < event.log_id)
-                };
-                tracked.log_ids.insert(index, event.log_id);
-            }
+            held += usize::from(self.presence.hold(*user, event.log_id, self.floor));
         }
-        self.forget(now);
+        let entry = Entry { event: Arc::clone(event), entered_ms: now_ms, held };
+        self.bytes += entry.bytes();
+        self.held += held;
+        // At the end, but for an event that a repair brought late.
+        let index = self.entries.partition_point(|entry| entry.event.log_id < event.log_id);
+        self.entries.insert(index, entry);
+        self.last = self.last.max(event.log_id);
+        self.prune(now_ms);
+        self.presence.forget(now_ms);
+        self.presence.sweep(self.floor, self.held);
     }
 
     pub fn after(&self, user: UserId, after: LogId) -> Option<TailPart> {
-        let tracked = self.users.get(&user)?;
         // A place beyond the end is of another history; the store decides what to say.
-        if after < tracked.since || after < self.floor || after > self.last {
+        if after < self.floor || after > self.last {
             return None;
         }
-        let from = tracked.log_ids.partition_point(|log_id| *log_id <= after);
-        let events = tracked.log_ids.range(from..).filter_map(|log_id| self.entry(*log_id)).collect();
-        Some(TailPart { events, through: self.last })
+        let held = self.presence.held_after(user, after)?;
+        Some(TailPart { events: held.filter_map(|log_id| self.entry(log_id)).collect(), through: self.last })
     }
 
     fn entry(&self, log_id: LogId) -> Option<Arc<Event>> {
@@ -115,26 +106,29 @@ impl Tail {
         Some(Arc::clone(&self.entries[index].event))
     }
 
-    fn prune(&mut self, now: Timestamp) {
+    fn prune(&mut self, now_ms: i64) {
         while let Some(oldest) = self.entries.front()
-            && (self.bytes > TAIL_BYTES_MAX || now.0 - oldest.entered_at.0 > TAIL_MS)
+            && (self.bytes > TAIL_BYTES_MAX || now_ms - oldest.entered_ms > TAIL_MS)
         {
             self.floor = self.floor.max(oldest.event.log_id);
-            self.bytes -= oldest.event.bytes();
+            self.bytes -= oldest.bytes();
+            self.held -= oldest.held;
             self.entries.pop_front();
         }
     }
+}
 
-    /// Forgets users who have been gone for longer than the tail reaches back.
-    fn forget(&mut self, now: Timestamp) {
-        while let Some((since, user)) = self.idle.front().copied()
-            && now.0 - since.0 > TAIL_MS
-        {
-            self.idle.pop_front();
-            if self.users.get(&user).is_some_and(|tracked| tracked.idle_since == Some(since)) {
-                self.users.remove(&user);
-            }
-        }
+impl Entry {
+    fn bytes(&self) -> usize {
+        self.event.bytes() + self.held * size_of::<LogId>()
+    }
+}
+
+impl Elapsed {
+    fn at(&mut self, now: Timestamp) -> i64 {
+        let before = self.seen.replace(now).unwrap_or(now);
+        self.ms += (now.0 - before.0).max(0);
+        self.ms
     }
 }
 
@@ -204,7 +198,7 @@ mod tests {
         tail.track(user(1));
         push(&mut tail, 11, &[1], START);
         push(&mut tail, 12, &[1], Timestamp(TAIL_MS + 1));
-        assert_eq!(tail.bytes, tail.entries[0].event.bytes());
+        assert_eq!((tail.entries.len(), tail.bytes, tail.held), (1, tail.entries[0].bytes(), 1));
         assert_eq!(after(&tail, 1, 10), None);
         assert_eq!(after(&tail, 1, 11), Some((vec![12], 12)));
     }
@@ -220,7 +214,7 @@ mod tests {
         assert_eq!(after(&tail, 1, 0), Some((vec![1], 1)));
         push(&mut tail, 2, &[1], Timestamp(TAIL_MS + 1));
         assert_eq!(after(&tail, 1, 1), None);
-        assert!(tail.users.is_empty());
+        assert_eq!(tail.presence.len(), 0);
     }
 
     #[test]
@@ -231,5 +225,37 @@ mod tests {
         tail.track(user(1));
         push(&mut tail, 1, &[1], Timestamp(TAIL_MS + 1));
         assert_eq!(after(&tail, 1, 0), Some((vec![1], 1)));
+    }
+
+    /// R20: the tail is for a minute of the machine's life, whatever its clock does.
+    #[test]
+    fn a_clock_that_goes_back_keeps_nothing_longer() {
+        const HOUR: i64 = 3_600_000;
+        let mut tail = Tail::starting_at(LogId(0));
+        tail.track(user(1));
+        tail.track(user(2));
+        push(&mut tail, 1, &[1], Timestamp(HOUR));
+        tail.untrack(user(2), Timestamp(HOUR));
+        push(&mut tail, 2, &[1], Timestamp(0));
+        push(&mut tail, 3, &[1], Timestamp(TAIL_MS));
+        assert_eq!(after(&tail, 1, 0), Some((vec![1, 2, 3], 3)), "and nothing shorter");
+        push(&mut tail, 4, &[1], Timestamp(TAIL_MS + 1));
+        assert_eq!(after(&tail, 1, 1), None);
+        assert_eq!(after(&tail, 1, 2), Some((vec![3, 4], 4)));
+        assert!(!tail.presence.contains(user(2)));
+    }
+
+    /// What users hold of an event counts as its own: an event to thousands who are here costs more than its text.
+    #[test]
+    fn what_users_hold_of_an_event_is_a_part_of_its_cost() {
+        let mut tail = Tail::starting_at(LogId(0));
+        let users: Vec<u128> = (0..1_000).collect();
+        for n in &users[..400] {
+            tail.track(user(*n));
+        }
+        push(&mut tail, 1, &users, START);
+        assert_eq!(tail.bytes, tail.entries[0].event.bytes() + 8 * 400);
+        push(&mut tail, 2, &[], Timestamp(TAIL_MS + 1));
+        assert_eq!((tail.bytes, tail.held), (tail.entries[0].event.bytes(), 0));
     }
 }

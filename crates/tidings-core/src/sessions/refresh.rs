@@ -11,7 +11,6 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::clock::Timestamp;
 use crate::ids::IdSource;
 use crate::limits::{REFRESH_GRACE_SECONDS, REFRESH_TOKEN_SECONDS};
 use crate::ports::store::Rotation;
@@ -102,7 +101,8 @@ impl Services {
             next: next.hash(),
             now,
             expires_at: now.plus_seconds(REFRESH_TOKEN_SECONDS),
-            grace_from: Timestamp(now.0 - REFRESH_GRACE_SECONDS * 1000),
+            grace_from: now.plus_seconds(-REFRESH_GRACE_SECONDS),
+            grace_to: now.plus_seconds(REFRESH_GRACE_SECONDS),
         };
         let session = self.store.rotate_refresh_token(rotation).await.inspect_err(|error| {
             if let Error::Reused(session) = *error {

@@ -43,7 +43,8 @@ pub(super) fn rotate(
     }
     // Two tabs, or an answer that was lost: the same next one again. Later, or with another next one, it is somebody
     // who copied it.
-    let in_grace = stored.rotated_at.is_some_and(|at| at >= rotation.grace_from);
+    let grace = rotation.grace_from..=rotation.grace_to;
+    let in_grace = stored.rotated_at.is_some_and(|at| grace.contains(&at));
     if in_grace && stored.token == rotation.next {
         return Ok(Change::nothing(Ok(stored.session)));
     }

@@ -20,6 +20,7 @@ fn rotation(presented: u8, next: u8) -> Rotation {
         now: Timestamp(100),
         expires_at: Timestamp(10_000),
         grace_from: Timestamp(50),
+        grace_to: Timestamp(150),
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Api, Connected, Device, Reply};
 
 /// The password of everybody in tests.
-const PASSWORD: &str = "correct horse";
+pub const PASSWORD: &str = "correct horse";
 
 /// Somebody who is logged in.
 #[derive(Clone)]
@@ -37,14 +37,22 @@ impl Person {
         Self::signed_in(api, name, &reply.assert_ok(201))
     }
 
+    /// Logs somebody in who has an account.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn login(api: &Api, name: &str, device: &str) -> Self {
+        let body = json!({ "login": name, "password": PASSWORD, "device": device });
+        let reply = api.request(Method::POST, "/api/auth/login", None, body).await;
+        Self::signed_in(api, name, &reply.assert_ok(200))
+    }
+
     /// The same person on another device.
     ///
     /// # Panics
     /// When the server refuses.
     pub async fn login_again(&self, device: &str) -> Self {
-        let body = json!({ "login": self.name, "password": PASSWORD, "device": device });
-        let reply = self.api.request(Method::POST, "/api/auth/login", None, body).await;
-        Self::signed_in(&self.api, &self.name, &reply.assert_ok(200))
+        Self::login(&self.api, &self.name, device).await
     }
 
     fn signed_in(api: &Api, name: &str, body: &Value) -> Self {

@@ -23,8 +23,9 @@ async fn device(desk: &Desk, name: &str) -> Device {
 
 fn rotation(desk: &Desk, presented: RefreshTokenHash, next: RefreshTokenHash) -> Rotation {
     let now = desk.make.now();
-    let (expires_at, grace_from) = (now.plus_seconds(3_600), now.plus_seconds(-GRACE_SECONDS));
-    Rotation { presented, next, now, expires_at, grace_from }
+    let expires_at = now.plus_seconds(3_600);
+    let (grace_from, grace_to) = (now.plus_seconds(-GRACE_SECONDS), now.plus_seconds(GRACE_SECONDS));
+    Rotation { presented, next, now, expires_at, grace_from, grace_to }
 }
 
 async fn revoked(desk: &Desk) -> Vec<SessionId> {

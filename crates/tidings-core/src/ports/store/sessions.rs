@@ -18,8 +18,11 @@ pub struct Rotation {
     pub now: Timestamp,
     /// When the next one expires.
     pub expires_at: Timestamp,
-    /// A token that was rotated at or after this moment is answered again with the same next one.
+    /// A token that was rotated from this moment on is answered again with the same next one,
     pub grace_from: Timestamp,
+    /// up to this moment, which is in the future: a clock that went back a little is no reason to end a session, and
+    /// one that went back by an hour is none to answer a copied token for an hour.
+    pub grace_to: Timestamp,
 }
 
 /// A session that was ended while access tokens of it may still be about.
@@ -41,7 +44,7 @@ pub trait SessionStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`sessions::Error::RefreshTokenInvalid`] for an unknown one, [`sessions::Error::RefreshTokenExpired`],
-    /// [`sessions::Error::Ended`]; [`sessions::Error::Reused`] for one that was rotated before `grace_from`: then the
+    /// [`sessions::Error::Ended`]; [`sessions::Error::Reused`] for one that was rotated outside of the grace: then the
     /// session ends in the same commit, as by [`Self::end_session`].
     async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, sessions::Error>;
 

@@ -1,0 +1,39 @@
+//! What the hub counts about itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters since the node was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Events that were encoded for those who are live: each once, however many there are, and not where nobody is.
+    pub frames_encoded: u64,
+    /// Frames that were given to connections.
+    pub frames_given: u64,
+}
+
+/// Where the counting happens. Relaxed: they are for people to look at.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    frames_encoded: AtomicU64,
+    frames_given: AtomicU64,
+}
+
+impl Counters {
+    /// One event has gone to as many connections.
+    pub fn emitted(&self, connections: u64) {
+        if connections > 0 {
+            self.frames_given.fetch_add(connections, Ordering::Relaxed);
+        }
+    }
+
+    pub fn encoded(&self) {
+        self.frames_encoded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn stats(&self) -> Stats {
+        Stats {
+            frames_encoded: self.frames_encoded.load(Ordering::Relaxed),
+            frames_given: self.frames_given.load(Ordering::Relaxed),
+        }
+    }
+}
