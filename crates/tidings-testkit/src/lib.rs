@@ -1,4 +1,4 @@
-//! Builders, actors, a faulty disk, and contract suites for every port.
+//! Builders, actors, a faulty disk, a history checker, and contract suites for every port.
 //!
 //! Each part is a feature of the same name; all are on by default.
 
@@ -10,3 +10,5 @@ pub mod builders;
 pub mod contract;
 #[cfg(feature = "disk")]
 pub mod disk;
+#[cfg(feature = "history")]
+pub mod history;
