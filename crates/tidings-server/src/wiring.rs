@@ -11,7 +11,7 @@ use tidings_core::sessions::{AccessTokens, Revocations};
 use tidings_gateway::gateway::Gateway;
 use tidings_gateway::hub::Hub;
 use tidings_gateway::socket::{socket_server, watch_expiry};
-use tidings_store_sqlite::{Options, SqliteStore};
+use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
 use tokio::task::JoinSet;
 
 use crate::config::{Config, Store};
@@ -38,6 +38,7 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
             data_dir: config.data_dir.clone(),
             vfs,
             readers: readers(),
+            upkeep: Upkeep::default(),
             on_fatal,
             ids: Arc::clone(&ids),
             clock: Arc::clone(&clock),

@@ -40,7 +40,7 @@ use tidings_core::ids::LogId;
 pub use open::{OpenError, Options, make_data_dir};
 pub use read::READS_WAITING_MAX;
 pub use stats::Stats;
-pub use writer::{OnFatal, WRITER_QUEUE_MAX};
+pub use writer::{OnFatal, Upkeep, WRITER_QUEUE_MAX};
 
 use crate::heads::Overlay;
 use crate::lock::DataDirLock;

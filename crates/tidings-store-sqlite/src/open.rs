@@ -1,4 +1,6 @@
-//! Opening a data directory: lock, checkpoint, migrate, count heads again, then answer.
+//! Opening a data directory: lock, rewrite the log, checkpoint, migrate, count heads again, then answer.
+
+mod rewrite;
 
 use std::collections::HashMap;
 use std::fs::{DirBuilder, File};
@@ -19,11 +21,13 @@ use crate::lock::DataDirLock;
 use crate::read::{self, Readers};
 use crate::state::Memory;
 use crate::stats::Counters;
-use crate::writer::{OnFatal, Parts, WAL_BYTES_MAX, Writer};
+use crate::writer::{OnFatal, Parts, Upkeep, Writer};
 use crate::{meta, migrations, sessions};
 
 /// The database's name in the data directory.
 const DATABASE: &str = "tidings.db";
+/// The name that SQLite gives its write-ahead log.
+const LOG: &str = "tidings.db-wal";
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -37,6 +41,8 @@ pub struct Options {
     /// Told of a failure after which nothing may be acknowledged, before those who wait for it; the server ends its
     /// process here. Called by the writer's worker.
     pub on_fatal: OnFatal,
+    /// What the writer does beside writing.
+    pub upkeep: Upkeep,
     /// Gives a new data set its epoch and secret.
     pub ids: Arc<dyn IdSource>,
     /// The present.
@@ -82,13 +88,19 @@ pub enum OpenError {
     CheckpointBusy,
     /// The directory or a file in it.
     #[error("the data directory cannot be used: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// No room on the disk: opening writes a little before it can answer.
     #[error("the disk is full: make room, then start again; what was acknowledged is there")]
     Full,
     /// The database.
     #[error("the database cannot be opened: {0}")]
     Sql(rusqlite::Error),
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::StorageFull { Self::Full } else { Self::Io(error) }
+    }
 }
 
 impl From<rusqlite::Error> for OpenError {
@@ -108,18 +120,10 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`] says what to do.
     pub fn open(options: Options, log: Arc<dyn EventLog>) -> Result<Self, OpenError> {
-        Self::open_with(options, log, WAL_BYTES_MAX)
-    }
-
-    /// The same with a log that may be smaller before there is a checkpoint.
-    pub(crate) fn open_with(
-        options: Options,
-        log: Arc<dyn EventLog>,
-        wal_bytes_max: u64,
-    ) -> Result<Self, OpenError> {
         make_data_dir(&options.data_dir)?;
         let lock = DataDirLock::take(&options.data_dir)?;
         let now = options.clock.now();
+        rewrite::rewrite_log(&options.data_dir.join(LOG))?;
         let conn = connect(&options)?;
         prepare_writer(&conn)?;
         migrations::migrate(&conn, now)?;
@@ -145,7 +149,7 @@ impl SqliteStore {
             log,
             counters: Arc::clone(&counters),
             on_fatal: options.on_fatal,
-            wal_bytes_max,
+            upkeep: options.upkeep,
         };
         Ok(Self {
             writer: Writer::spawn(parts)?,
@@ -205,7 +209,8 @@ fn prepare_writer(conn: &Connection) -> Result<(), OpenError> {
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536;",
     )?;
     conn.set_prepared_statement_cache_capacity(128);
-    // After a crash SQLite shows rows that were written and never synced. Before anybody may see one it is made true.
+    // After a crash SQLite shows rows that were written and never synced. Before anybody may see one it is made true:
+    // this syncs the log, which has been made dirty for it, and only then writes to the database.
     let busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if busy == 0 { Ok(()) } else { Err(OpenError::CheckpointBusy) }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
@@ -24,10 +25,23 @@ use crate::write::{Change, Failure, Request, Tx, Waiting};
 
 use self::worker::Worker;
 
-pub(crate) use self::checkpoint::WAL_BYTES_MAX;
-
 /// Requests that wait for the writer; the next is refused as overloaded.
 pub const WRITER_QUEUE_MAX: usize = 8_192;
+
+/// What the writer does beside writing, between two batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upkeep {
+    /// Heads are in their rows after this long.
+    pub flush_every: Duration,
+    /// Above this size of the write-ahead log, in bytes, the writer pauses for a checkpoint.
+    pub wal_bytes_max: u64,
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        Self { flush_every: Duration::from_millis(900), wal_bytes_max: 64 * 1024 * 1024 }
+    }
+}
 
 /// What is told of a failure after which nothing may be acknowledged.
 pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
@@ -49,7 +63,7 @@ pub(crate) struct Parts {
     pub log: Arc<dyn EventLog>,
     pub counters: Arc<Counters>,
     pub on_fatal: OnFatal,
-    pub wal_bytes_max: u64,
+    pub upkeep: Upkeep,
 }
 
 impl Writer {

@@ -8,7 +8,7 @@ use tidings_core::clock::ManualClock;
 use tidings_core::ids::SystemIds;
 use tidings_core::ports::event_log::EventLog;
 use tidings_core::ports::store::Store;
-use tidings_store_sqlite::{Options, SqliteStore};
+use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
 use tidings_testkit::builders::BEGINNING;
 use tidings_testkit::contract::DataSet;
 use tidings_testkit::disk::FaultyDisk;
@@ -31,6 +31,7 @@ impl DataSet for Directory {
             data_dir: self.dir.path().to_owned(),
             vfs: Some(self.disk.vfs_name().to_owned()),
             readers: 2,
+            upkeep: Upkeep::default(),
             on_fatal: Arc::new(|error| panic!("the store gave up: {error}")),
             ids: Arc::new(SystemIds),
             clock: Arc::new(ManualClock::starting_at(BEGINNING)),

@@ -19,28 +19,29 @@
 //! the changes since. [`FaultyDisk::crash_image`] lets a seeded part of those changes reach the disk and writes the
 //! result elsewhere; the files in use are not touched, so one run yields as many images as a test wants.
 //!
-//! One more fault is one more field of `State`, its knob on [`FaultyDisk`], and its effect in the one method of
-//! `Control` that it bends; `vfs.rs` only translates and should not need to change.
+//! [`FaultyDisk::halt_in`] stops the world at an operation, so that the instant of a power cut is the test's choice and
+//! not the clock's; after [`FaultyDisk::go_on`] it was not the power but only the process that ended.
+//!
+//! One more fault is one more field of `State` (`control.rs`), its knob on [`FaultyDisk`], and its effect in the one
+//! method of `Control` that it bends; `vfs.rs` only translates and should not need to change.
 
+mod control;
+mod dice;
 mod shadow;
 mod vfs;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
-use rusqlite::ffi;
+use self::control::Control;
+use self::vfs::Registration;
 
-use self::shadow::{Dice, Shadow};
-use self::vfs::{Code, RealFile, Registration};
-
-/// The smallest SQLite page; shorter writes are headers.
-const PAGE_BYTES_MIN: usize = 512;
+pub use self::control::{FileKind, Halt, Operation};
+pub use self::dice::Dice;
 
 /// A handle on one faulty disk; clones are the same disk, and two disks know nothing of each other.
 ///
@@ -125,10 +126,51 @@ impl FaultyDisk {
     ///
     /// As on Linux, the kernel then holds the data for clean: connections go on reading it, and a later sync succeeds
     /// without having written it. A power cut before that later sync may still find it on the disk, one after it
-    /// does not. So a restart on the same disk is not safe either: it checkpoints what it reads, over a WAL that lacks
-    /// it, and a power cut before the WAL's next sync can leave a corrupt database.
+    /// does not. So a restart on the same disk is not safe by itself: it checkpoints what it reads, over a WAL that
+    /// lacks it, and a power cut before the WAL's next sync can leave a corrupt database. Who writes the same bytes
+    /// once more makes them dirty again, and the next sync takes them.
     pub fn fail_syncs(&self, count: u64) {
-        self.control.lock().sync_failures_left = count;
+        self.fail_syncs_in(0, count);
+    }
+
+    /// The same after as many more syncs that do not fail.
+    pub fn fail_syncs_in(&self, after: u64, count: u64) {
+        let mut state = self.control.lock();
+        (state.syncs_before_failure, state.sync_failures_left) = (after, count);
+    }
+
+    /// Whether a sync that was to fail has not come yet.
+    #[must_use]
+    pub fn will_fail_syncs(&self) -> bool {
+        self.control.lock().sync_failures_left > 0
+    }
+
+    /// Of which files they were, so far.
+    #[must_use]
+    pub fn failed_syncs(&self) -> Vec<FileKind> {
+        self.control.lock().failed_syncs.clone()
+    }
+
+    /// After as many more operations the machine stands still: every write, sync, truncate and delete from then on
+    /// fails without any effect, so that [`crash_image`](Self::crash_image) gives what a power cut leaves at that
+    /// instant, for as many seeds as a test wants.
+    pub fn halt_in(&self, operations: u64) {
+        self.control.lock().halt = Some(Halt::In(operations));
+    }
+
+    /// Where it stands still, if it does.
+    #[must_use]
+    pub fn halted_at(&self) -> Option<Operation> {
+        match self.control.lock().halt {
+            Some(Halt::At(operation)) => Some(operation),
+            _ => None,
+        }
+    }
+
+    /// The machine goes on, with all that the kernel holds and has not written: only the process was killed. Whoever
+    /// had the files open must have closed them.
+    pub fn go_on(&self) {
+        self.control.lock().halt = None;
     }
 
     /// Every sync fails until [`fail_syncs(0)`](Self::fail_syncs).
@@ -189,188 +231,5 @@ fn remove_if_present(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    }
-}
-
-/// Which of the files that a power cut concerns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FileKind {
-    Database,
-    Wal,
-    Journal,
-}
-
-/// What the handle and the VFS share. Its methods are the operations of SQLite on a file, bent by the knobs.
-///
-/// One lock over all files, held while the real operation runs: an image is of one instant.
-#[derive(Debug, Default)]
-struct Control(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    counts: Counts,
-    sync_delay: Duration,
-    sync_failures_left: u64,
-    full: bool,
-    free_bytes: Option<u64>,
-    real_sync: bool,
-    files: BTreeMap<PathBuf, Shadow>,
-}
-
-impl Control {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `open` opens the real file.
-    fn open(&self, path: &Path, open: impl FnOnce() -> Result<RealFile, Code>) -> Result<(), Code> {
-        let mut state = self.lock();
-        let existed = path.exists();
-        let real = open()?;
-        let file = state.files.entry(path.to_owned()).or_default();
-        if file.handles == 0 {
-            // Read through SQLite's own descriptor: closing another one would drop this process's locks on the file.
-            file.meet(existed.then(|| real.read_to_end()).transpose()?);
-        }
-        file.handles += 1;
-        Ok(())
-    }
-
-    fn close(&self, path: &Path) {
-        self.lock().file(path).handles -= 1;
-    }
-
-    fn write(
-        &self,
-        path: &Path,
-        kind: FileKind,
-        real: RealFile,
-        offset: u64,
-        data: &[u8],
-    ) -> Result<(), Code> {
-        let mut state = self.lock();
-        let counts = state.counts.of(kind);
-        counts.writes += 1;
-        counts.pages += u64::from(data.len() >= PAGE_BYTES_MIN);
-        counts.bytes += data.len() as u64;
-
-        let length_before = state.file(path).length;
-        let growth = (offset + data.len() as u64).saturating_sub(length_before);
-        let free = if state.full { 0 } else { state.free_bytes.unwrap_or(u64::MAX) };
-        // A full disk takes the part that fits, as the real call does.
-        let missing = usize::try_from(growth.saturating_sub(free)).unwrap_or(usize::MAX);
-        let fitting = &data[..data.len().saturating_sub(missing)];
-        if !fitting.is_empty() {
-            real.write(offset, fitting)?;
-            let file = state.file(path);
-            file.write(offset, fitting);
-            let grown = file.length - length_before;
-            state.free_bytes = state.free_bytes.map(|free| free.saturating_sub(grown));
-        }
-        if missing > 0 { Err(ffi::SQLITE_FULL) } else { Ok(()) }
-    }
-
-    fn truncate(&self, path: &Path, real: RealFile, length: u64) -> Result<(), Code> {
-        let mut state = self.lock();
-        real.truncate(length)?;
-        let file = state.file(path);
-        let freed = file.length.saturating_sub(length);
-        file.truncate(length);
-        state.give_back(freed);
-        Ok(())
-    }
-
-    /// `directory`: this sync makes creations and deletions beside the file durable too.
-    fn sync(
-        &self,
-        path: &Path,
-        kind: FileKind,
-        real: RealFile,
-        flags: Code,
-        directory: bool,
-    ) -> Result<(), Code> {
-        let (delay, real_sync, mark) = {
-            let mut state = self.lock();
-            state.counts.of(kind).syncs += 1;
-            // What another connection writes from here on is not promised to be synced.
-            let mark = state.file(path).mark();
-            (state.sync_delay, state.real_sync, mark)
-        };
-        if !delay.is_zero() {
-            thread::sleep(delay);
-        }
-        if real_sync {
-            real.sync(flags)?;
-        }
-        let mut state = self.lock();
-        if state.sync_failures_left > 0 {
-            // `u64::MAX` is "always"; counting it down takes longer than any test.
-            state.sync_failures_left -= 1;
-            state.file(path).sync_failed(mark);
-            return Err(ffi::SQLITE_IOERR_FSYNC);
-        }
-        state.file(path).sync(mark);
-        if directory {
-            state.sync_directory_of(path);
-        }
-        Ok(())
-    }
-
-    /// `delete` deletes the real file.
-    fn delete(
-        &self,
-        path: &Path,
-        sync_directory: bool,
-        delete: impl FnOnce() -> Result<(), Code>,
-    ) -> Result<(), Code> {
-        let mut state = self.lock();
-        delete()?;
-        if let Some(file) = state.files.get_mut(path) {
-            let freed = file.length;
-            file.delete();
-            state.give_back(freed);
-        }
-        if sync_directory {
-            state.sync_directory_of(path);
-        }
-        Ok(())
-    }
-
-    fn crash(&self, seed: u64) -> Vec<(PathBuf, Option<Vec<u8>>)> {
-        let mut dice = Dice::new(seed);
-        self.lock().files.iter().map(|(path, file)| (path.clone(), file.crash(&mut dice))).collect()
-    }
-
-    /// Forgets the contents, unless a connection still writes to them.
-    fn retire(&self) {
-        let mut state = self.lock();
-        if state.files.values().all(|file| file.handles == 0) {
-            state.files.clear();
-        }
-    }
-}
-
-impl State {
-    fn file(&mut self, path: &Path) -> &mut Shadow {
-        self.files.get_mut(path).expect("a file has a shadow from its first open on")
-    }
-
-    fn give_back(&mut self, freed: u64) {
-        self.free_bytes = self.free_bytes.map(|free| free.saturating_add(freed));
-    }
-
-    fn sync_directory_of(&mut self, path: &Path) {
-        let beside = self.files.iter_mut().filter(|(other, _)| other.parent() == path.parent());
-        beside.for_each(|(_, file)| file.sync_name());
-    }
-}
-
-impl Counts {
-    fn of(&mut self, kind: FileKind) -> &mut FileCounts {
-        match kind {
-            FileKind::Database => &mut self.database,
-            FileKind::Wal => &mut self.wal,
-            FileKind::Journal => &mut self.journal,
-        }
     }
 }

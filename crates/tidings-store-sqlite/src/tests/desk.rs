@@ -28,7 +28,7 @@ use tidings_testkit::disk::FaultyDisk;
 use uuid::Uuid;
 
 use crate::write::Change;
-use crate::{OpenError, Options, SqliteStore};
+use crate::{OpenError, Options, SqliteStore, Upkeep};
 
 /// What was published, in order.
 #[derive(Default)]
@@ -77,6 +77,7 @@ pub(super) fn options(dir: &Path) -> Options {
         data_dir: dir.to_owned(),
         vfs: None,
         readers: READERS,
+        upkeep: Upkeep::default(),
         on_fatal: Arc::new(|error| panic!("fatal: {error}")),
         ids: Arc::new(Counting::default()),
         clock: Arc::new(ManualClock::starting_at(Timestamp(1_000_000))),
@@ -103,7 +104,8 @@ impl Desk {
     pub(super) fn with_wal(wal_bytes_max: u64) -> Self {
         let (dir, log) = (tempfile::tempdir().unwrap(), Arc::new(Recorder::default()));
         let published = Arc::clone(&log) as Arc<dyn EventLog>;
-        let store = SqliteStore::open_with(options(dir.path()), published, wal_bytes_max).unwrap();
+        let upkeep = Upkeep { wal_bytes_max, ..Upkeep::default() };
+        let store = SqliteStore::open(Options { upkeep, ..options(dir.path()) }, published).unwrap();
         Self { dir, store: Arc::new(store), log, next_id: AtomicU64::new(1) }
     }
 

@@ -12,8 +12,6 @@ use rusqlite::Connection;
 use super::trouble::{Trouble, is_full};
 use crate::stats::{Counters, add};
 
-/// Above this size of the log the writer pauses for a checkpoint, in bytes.
-pub(crate) const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long a checkpoint waits for readers of an old snapshot; then it is tried again later.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
 

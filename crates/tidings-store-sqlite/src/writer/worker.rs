@@ -15,7 +15,7 @@ use tidings_core::ports::event_log::EventLog;
 
 use super::checkpoint::{self, WalSize};
 use super::trouble::{Trouble, begin, commit, roll_back};
-use super::{OnFatal, Parts};
+use super::{OnFatal, Parts, Upkeep};
 use crate::heads::flush::Round;
 use crate::read::Readers;
 use crate::state::Memory;
@@ -24,8 +24,6 @@ use crate::write::{Draft, Request, Tx};
 
 /// Requests in one transaction.
 const BATCH_MAX: usize = 512;
-/// Heads are in their rows after this long.
-const FLUSH_EVERY: Duration = Duration::from_millis(900);
 /// With more dirty heads than this they are flushed at once.
 const DIRTY_HEADS_MAX: usize = 20_000;
 
@@ -39,7 +37,7 @@ pub(super) struct Worker {
     requests: Receiver<Box<dyn Request>>,
     poisoned: Arc<AtomicBool>,
     wal: Option<WalSize>,
-    wal_bytes_max: u64,
+    upkeep: Upkeep,
     /// Up to here every event is in the head rows.
     flushed: LogId,
     flush_due: Option<Instant>,
@@ -58,7 +56,7 @@ enum Next {
 
 impl Worker {
     pub(super) fn new(parts: Parts, requests: Receiver<Box<dyn Request>>, poisoned: Arc<AtomicBool>) -> Self {
-        let Parts { conn, memory, readers, log, counters, on_fatal, wal_bytes_max } = parts;
+        let Parts { conn, memory, readers, log, counters, on_fatal, upkeep } = parts;
         let flushed = memory.log;
         Self {
             conn,
@@ -70,7 +68,7 @@ impl Worker {
             requests,
             poisoned,
             wal: None,
-            wal_bytes_max,
+            upkeep,
             flushed,
             flush_due: None,
             round: None,
@@ -81,7 +79,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         let _fatal_if_panicking =
             Guard { on_fatal: Arc::clone(&self.on_fatal), poisoned: Arc::clone(&self.poisoned) };
-        match WalSize::watch(&mut self.conn, Arc::clone(&self.counters), self.wal_bytes_max) {
+        match WalSize::watch(&mut self.conn, Arc::clone(&self.counters), self.upkeep.wal_bytes_max) {
             Ok(wal) => self.wal = Some(wal),
             Err(error) => self.poison(&format!("the write-ahead log cannot be watched: {error}")),
         }
@@ -182,7 +180,7 @@ impl Worker {
         self.memory.apply(staged);
         self.count_committed(&drafts);
         if !drafts.is_empty() && self.flush_due.is_none() {
-            self.flush_due = Some(Instant::now() + FLUSH_EVERY);
+            self.flush_due = Some(Instant::now() + self.upkeep.flush_every);
         }
         Ok(drafts.into_iter().map(|draft| Arc::new(draft.into_event())).collect())
     }
@@ -226,7 +224,7 @@ impl Worker {
                     "heads could not be written; they stay in memory until the next try"
                 );
                 self.round = None;
-                self.flush_due = Some(Instant::now() + FLUSH_EVERY);
+                self.flush_due = Some(Instant::now() + self.upkeep.flush_every);
             }
         }
     }
@@ -247,7 +245,7 @@ impl Worker {
             self.flushed = round.log();
             self.round = None;
             let later = self.memory.log > self.flushed;
-            self.flush_due = later.then(|| Instant::now() + FLUSH_EVERY);
+            self.flush_due = later.then(|| Instant::now() + self.upkeep.flush_every);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use tidings_core::ports::store::AppendMessage;
 use tidings_store_sqlite::OpenError;
 use tidings_testkit::contract::{Desk, Person};
 
-use crate::site::{Site, queue, try_open};
+use crate::site::{Site, queue};
 
 /// Sends at once; those that are stored, and those that found no room.
 async fn send_some(desk: &Desk, who: &Person, chat: ConversationId) -> (Vec<Message>, Vec<AppendMessage>) {
@@ -105,9 +105,8 @@ async fn history(desk: &Desk, who: &Person, chat: ConversationId) -> Vec<Message
 fn a_start_on_a_full_disk_says_so_and_works_when_there_is_room() {
     let site = Site::new();
     site.disk.full(true);
-    let refused =
-        try_open(site.dir.path(), &site.disk, &site.fatal, InProcessLog::new()).map(drop).unwrap_err();
+    let refused = site.try_open(InProcessLog::new()).map(drop).unwrap_err();
     assert!(matches!(refused, OpenError::Full), "{refused}");
     site.disk.full(false);
-    try_open(site.dir.path(), &site.disk, &site.fatal, InProcessLog::new()).map(drop).unwrap();
+    site.try_open(InProcessLog::new()).map(drop).unwrap();
 }

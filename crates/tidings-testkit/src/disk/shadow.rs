@@ -3,6 +3,11 @@
 /// The unit that a disk writes whole or not at all.
 const SECTOR_BYTES: u64 = 512;
 
+use super::Dice;
+
+/// What is rewritten behind SQLite's back reaches the disk in pieces of this size.
+const REWRITTEN_BYTES: usize = 4_096;
+
 /// One file, by path. It outlives handles on the file, and the file itself.
 #[derive(Debug, Default)]
 pub(super) struct Shadow {
@@ -38,14 +43,20 @@ pub(super) struct Mark(u64);
 
 impl Shadow {
     /// The file is opened for the first time, or again after all handles were closed, and holds `content`; `None`: it
-    /// is new. If that is not what was left here, somebody replaced the file (a restore); it then counts as synced.
-    pub(super) fn meet(&mut self, content: Option<Vec<u8>>) {
+    /// is new. If that is not what was left here, somebody replaced the file (a restore); it then counts as synced. If
+    /// it is, and somebody wrote it once more, all of it is dirty.
+    pub(super) fn meet(&mut self, content: Option<Vec<u8>>, rewritten: bool) {
         if self.current() != content {
             *self = Self {
                 length: content.as_ref().map_or(0, |content| content.len() as u64),
                 durable: content,
                 ..Self::default()
             };
+        } else if rewritten {
+            let pieces = content.iter().flat_map(|content| content.chunks(REWRITTEN_BYTES));
+            for (piece, offset) in pieces.zip((0..).step_by(REWRITTEN_BYTES)) {
+                self.write(offset, piece);
+            }
         }
     }
 
@@ -195,42 +206,13 @@ impl Weather {
     }
 }
 
-/// SplitMix64: reproducible on every machine and release, which a crate's generator does not promise.
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn percent(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    fn one_of<const N: usize>(&mut self, choices: [u64; N]) -> u64 {
-        choices[index(self.below(N as u64))]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn synced(content: &[u8]) -> Shadow {
         let mut file = Shadow::default();
-        file.meet(Some(content.to_vec()));
+        file.meet(Some(content.to_vec()), false);
         file
     }
 
@@ -272,6 +254,17 @@ mod tests {
     }
 
     #[test]
+    fn after_a_failed_sync_the_same_bytes_written_once_more_are_taken_by_the_next() {
+        let mut file = synced(b"--");
+        file.write(0, b"ab");
+        file.sync_failed(file.mark());
+        file.meet(Some(b"ab".to_vec()), true);
+        assert_eq!(images(&file).len(), 2, "not before it");
+        file.sync(file.mark());
+        assert_eq!(images(&file), [Some(b"ab".to_vec())]);
+    }
+
+    #[test]
     fn a_write_is_torn_between_sectors() {
         let mut file = synced(&[0; 1_536]);
         file.write(256, &[1; 1_024]);
@@ -300,7 +293,7 @@ mod tests {
     #[test]
     fn a_new_file_is_only_there_once_synced() {
         let mut file = Shadow::default();
-        file.meet(None);
+        file.meet(None, false);
         assert_eq!(images(&file), [None]);
         file.sync(file.mark());
         assert_eq!(images(&file), [Some(Vec::new())]);

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use rusqlite::ffi;
 
-use super::{Control, FileKind};
+use super::control::{Control, FileKind};
 
 /// A SQLite result code that is not `SQLITE_OK`.
 pub(super) type Code = c_int;
@@ -269,7 +269,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, length: ffi::sqlite3
         let real = RealFile::behind(file);
         let length = length.cast_unsigned();
         code(match tracked(file) {
-            Some(Tracked { control, path, .. }) => control.truncate(path, real, length),
+            Some(Tracked { control, path, kind, .. }) => control.truncate(path, *kind, real, length),
             None => real.truncate(length),
         })
     }
