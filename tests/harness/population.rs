@@ -9,7 +9,7 @@ use tidings_core::clock::{Clock as _, SystemClock};
 use tidings_core::ids::{AppId, IdSource as _, SystemIds, UserId};
 use tidings_core::memory::InProcessLog;
 use tidings_core::ports::store::AccountStore as _;
-use tidings_store_sqlite::{Options, SqliteStore};
+use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
 use tidings_testkit::actors::PASSWORD;
 
 /// As many as the writer takes in one batch.
@@ -24,6 +24,7 @@ pub async fn populate(data_dir: &Path, names: &[String]) -> Vec<String> {
         vfs: None,
         readers: 1,
         on_fatal: Arc::new(|reason| panic!("{reason}")),
+        upkeep: Upkeep::default(),
         ids: ids.clone(),
         clock: clock.clone(),
     };

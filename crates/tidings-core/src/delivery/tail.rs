@@ -83,8 +83,12 @@ impl Tail {
         let entry = Entry { event: Arc::clone(event), entered_ms: now_ms, held };
         self.bytes += entry.bytes();
         self.held += held;
-        // At the end, but for an event that a repair brought late.
-        let index = self.entries.partition_point(|entry| entry.event.log_id < event.log_id);
+        // At the end, but for an event that a repair brought late: only then is its place looked for, in cold memory.
+        let index = if event.log_id > self.last {
+            self.entries.len()
+        } else {
+            self.entries.partition_point(|entry| entry.event.log_id < event.log_id)
+        };
         self.entries.insert(index, entry);
         self.last = self.last.max(event.log_id);
         self.prune(now_ms);
