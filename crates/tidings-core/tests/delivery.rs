@@ -23,7 +23,7 @@ use tidings_core::ports::outbox::Outbox;
 use tidings_core::services::{Parts, Services};
 use tidings_core::sessions::{AccessTokens, Actor, Revocations, SigningKey};
 use tidings_core::sync::Token;
-use tidings_store_sqlite::{Options, SqliteStore};
+use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
 use tokio::sync::Notify;
 
 /// What each user was shown of each stream: positions, in order.
@@ -114,6 +114,7 @@ impl Node {
             data_dir: dir.path().to_owned(),
             vfs: None,
             readers: 2,
+            upkeep: Upkeep::default(),
             on_fatal: Arc::new(|reason| panic!("{reason}")),
             ids: Arc::new(SystemIds),
             clock: Arc::clone(&clock),
