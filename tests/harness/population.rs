@@ -10,7 +10,7 @@ use tidings_core::ids::{AppId, IdSource as _, SystemIds, UserId};
 use tidings_core::memory::InProcessLog;
 use tidings_core::ports::store::AccountStore as _;
 use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
-use tidings_testkit::actors::PASSWORD;
+use tidings_testkit::actors::Person;
 
 /// As many as the writer takes in one batch.
 const AT_ONCE: usize = 512;
@@ -29,7 +29,7 @@ pub async fn populate(data_dir: &Path, names: &[String]) -> Vec<String> {
         clock: clock.clone(),
     };
     let store = SqliteStore::open(options, InProcessLog::new()).expect("a store");
-    let password = Passwords::quick().hash(PASSWORD.to_owned()).await.expect("a hash");
+    let password = Passwords::quick().hash(Person::PASSWORD.to_owned()).await.expect("a hash");
     let mut stored = Vec::with_capacity(names.len());
     for names in names.chunks(AT_ONCE) {
         let users: Vec<User> = names

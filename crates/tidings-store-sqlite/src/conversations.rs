@@ -1,12 +1,15 @@
 //! Conversations and who is in them.
 
 mod add;
+mod count;
 mod create;
 mod list;
 mod membership;
 mod remove;
 mod view;
 
+#[cfg(test)]
+pub(crate) use count::{JOINED_SQL, LEFT_SQL};
 pub(crate) use create::role_at_creation;
 #[cfg(test)]
 pub(crate) use remove::OWNERS_SQL;

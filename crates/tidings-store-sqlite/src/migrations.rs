@@ -13,8 +13,14 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "initial", sql: include_str!("../migrations/0001_initial.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "initial", sql: include_str!("../migrations/0001_initial.sql") },
+    Migration {
+        number: 2,
+        name: "participant_counts",
+        sql: include_str!("../migrations/0002_participant_counts.sql"),
+    },
+];
 
 /// Brings the schema to this program's, or says why it cannot be.
 pub(crate) fn migrate(conn: &Connection, now: Timestamp) -> Result<(), OpenError> {
@@ -109,5 +115,32 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         assert!(apply(&conn, &[FIRST], Timestamp(0)).is_err());
         assert!(list_applied(&conn).unwrap().is_empty());
+    }
+
+    /// One who was in from the first position, one who joined, one who left, and another conversation.
+    #[test]
+    fn counts_are_made_of_the_intervals_that_stand() {
+        let conn = Connection::open_in_memory().unwrap();
+        apply(&conn, &MIGRATIONS[..1], Timestamp(0)).unwrap();
+        let insert = |conversation: u8, user: u8, from_pos: i64, to_pos: Option<i64>| {
+            conn.execute(
+                "INSERT INTO membership (conversation, user, from_pos, to_pos, from_seq, history_from_seq, from_log,
+                     joined_at, role, state, read_seq, read_ord, read_all, public_read_seq, delivered_seq)
+                 VALUES (?1, ?2, ?3, ?4, 1, 1, 1, 0, 'member', 'member', 0, 0, 0, 0, 0)",
+                ([conversation; 16], [user; 16], from_pos, to_pos),
+            )
+        };
+        for (conversation, user, from_pos, to_pos) in
+            [(1, 1, 1, None), (1, 2, 1, Some(7)), (1, 3, 5, None), (1, 2, 9, None), (2, 1, 1, None)]
+        {
+            insert(conversation, user, from_pos, to_pos).unwrap();
+        }
+        apply(&conn, MIGRATIONS, Timestamp(0)).unwrap();
+        let mut statement = conn
+            .prepare("SELECT from_pos, count_at_from, count_at_to FROM membership ORDER BY conversation, from_pos, user")
+            .unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        let rows: Vec<(i64, i64, Option<i64>)> = rows.map(Result::unwrap).collect();
+        assert_eq!(rows, [(1, 2, None), (1, 2, Some(2)), (5, 3, None), (9, 3, None), (1, 1, None)]);
     }
 }

@@ -30,8 +30,8 @@ pub(super) fn add_participants(tx: &mut Tx<'_>, add: &AddParticipants) -> Added 
             newcomers.push(*user);
         }
     }
-    check_room(tx, add, newcomers.len())?;
-    insert(tx, add, &conversation, &newcomers)
+    let count = check_room(tx, add, newcomers.len())?;
+    insert(tx, add, &conversation, &newcomers, count)
 }
 
 fn check_actor(tx: &Tx<'_>, add: &AddParticipants) -> Result<Conversation, Failure<Error>> {
@@ -53,13 +53,13 @@ fn check_actor(tx: &Tx<'_>, add: &AddParticipants) -> Result<Conversation, Failu
     Ok(conversation)
 }
 
-fn check_room(tx: &Tx<'_>, add: &AddParticipants, newcomers: usize) -> Result<(), Failure<Error>> {
-    let head = tx.head(StreamId::Conversation(add.conversation))?.unwrap_or_default();
-    let count = tx.rows().participant_count_at(add.conversation, head.last_pos)?;
+/// How many are in, if the newcomers fit in as well.
+fn check_room(tx: &Tx<'_>, add: &AddParticipants, newcomers: usize) -> Result<usize, Failure<Error>> {
+    let count = tx.rows().participant_count_at(add.conversation, PRESENT)?;
     if newcomers > 0 && count + newcomers > add.participants_max {
         return Err(Failure::Refused(Error::TooManyParticipants { max: add.participants_max }));
     }
-    Ok(())
+    Ok(count)
 }
 
 fn is_in(tx: &Tx<'_>, conversation: ConversationId, user: UserId) -> rusqlite::Result<bool> {
@@ -72,10 +72,11 @@ fn insert(
     add: &AddParticipants,
     conversation: &Conversation,
     newcomers: &[UserId],
+    count: usize,
 ) -> Added {
     let mut drafts = Vec::with_capacity(newcomers.len());
-    for user in newcomers {
-        drafts.push(insert_one(tx, add, conversation, *user)?);
+    for (count, user) in (count + 1..).zip(newcomers) {
+        drafts.push(insert_one(tx, add, conversation, *user, count)?);
     }
     if let Some(request) = &add.request {
         idempotency::insert(tx.conn, &add.actor, request, add.conversation, add.now)?;
@@ -96,6 +97,7 @@ fn insert_one(
     add: &AddParticipants,
     conversation: &Conversation,
     user: UserId,
+    count: usize,
 ) -> Result<Draft, Failure<Error>> {
     let place = tx.next(StreamId::Conversation(add.conversation))?;
     let head = tx.head(place.stream)?.ok_or_else(|| missing("the head of a stream"))?;
@@ -118,7 +120,7 @@ fn insert_one(
         state: MembershipState::Active,
         marks: Marks::at_entry(head.last_seq, head.last_ord, head.last_all),
     };
-    membership::insert(tx.conn, &membership)?;
+    membership::insert(tx.conn, &membership, count)?;
     tx.forget_sender(add.conversation, user);
     let joined = Participant { user: tx.rows().named_user(user)?, membership };
     Ok(Draft { place, actor: add.actor.user, at: add.now, body: EventBody::ParticipantJoined(joined) })

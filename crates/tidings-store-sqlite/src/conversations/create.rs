@@ -110,7 +110,8 @@ fn insert_participants(
     let mut users: Vec<UserId> = new.users.iter().copied().chain([new.actor.user]).collect();
     users.sort_unstable();
     users.dedup();
-    let mut participants = Vec::with_capacity(users.len());
+    let count = users.len();
+    let mut participants = Vec::with_capacity(count);
     for user in users {
         let membership = Membership {
             conversation: new.id,
@@ -127,7 +128,7 @@ fn insert_participants(
             state: MembershipState::Active,
             marks: Marks::at_entry(head.last_seq, head.last_ord, head.last_all),
         };
-        membership::insert(tx.conn, &membership)?;
+        membership::insert(tx.conn, &membership, count)?;
         tx.forget_sender(new.id, user);
         participants.push(Participant { user: tx.rows().named_user(user)?, membership });
     }

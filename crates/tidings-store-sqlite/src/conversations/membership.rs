@@ -97,21 +97,6 @@ impl Rows<'_> {
         Ok(participants)
     }
 
-    /// How many were in after the event at `at`.
-    pub(crate) fn participant_count_at(
-        &self,
-        conversation: ConversationId,
-        at: Pos,
-    ) -> rusqlite::Result<usize> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT count(*) FROM membership INDEXED BY membership_joined
-             WHERE conversation = ?1 AND from_pos <= ?2 AND (to_pos IS NULL OR to_pos > ?2)",
-        )?;
-        statement.query_row((conversation.as_bytes(), bound(at.0)), |row| {
-            Ok(usize::try_from(uint(row, 0)?).unwrap_or(usize::MAX))
-        })
-    }
-
     /// Reads [`MEMBERSHIP`].
     pub(crate) fn membership_of(&self, row: &Row<'_>) -> rusqlite::Result<Membership> {
         let mut membership = Membership {
@@ -166,12 +151,13 @@ impl Earlier for Membership {
     }
 }
 
-/// Writes a new interval.
-pub(crate) fn insert(conn: &Connection, membership: &Membership) -> rusqlite::Result<()> {
+/// Writes a new interval, with how many are in after its beginning.
+pub(crate) fn insert(conn: &Connection, membership: &Membership, count: usize) -> rusqlite::Result<()> {
     let mut statement = conn.prepare_cached(
         "INSERT INTO membership (conversation, user, from_pos, from_seq, history_from_seq, from_log, joined_at, role,
-                                 state, read_seq, read_ord, read_all, public_read_seq, delivered_seq, marks_log)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?6)",
+                                 state, read_seq, read_ord, read_all, public_read_seq, delivered_seq, marks_log,
+                                 count_at_from)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?6, ?15)",
     )?;
     let marks = &membership.marks;
     statement.execute((
@@ -189,15 +175,17 @@ pub(crate) fn insert(conn: &Connection, membership: &Membership) -> rusqlite::Re
         int(marks.read_all)?,
         int(marks.public_read_seq.0)?,
         int(marks.delivered_seq.0)?,
+        int(count as u64)?,
     ))?;
     Ok(())
 }
 
-/// Writes an interval's end, and the marks that its sends have moved: the overlay knows only one interval of a user.
-pub(crate) fn close(conn: &Connection, membership: &Membership) -> rusqlite::Result<()> {
+/// Writes an interval's end, with how many are in after it, and the marks that its sends have moved: the overlay knows
+/// only one interval of a user.
+pub(crate) fn close(conn: &Connection, membership: &Membership, count: usize) -> rusqlite::Result<()> {
     let mut statement = conn.prepare_cached(
         "UPDATE membership SET to_pos = ?4, to_seq = ?5, to_log = ?6, state = ?7, read_seq = ?8, read_ord = ?9,
-                public_read_seq = ?10, delivered_seq = ?11, marks_log = ?6
+                public_read_seq = ?10, delivered_seq = ?11, marks_log = ?6, count_at_to = ?12
          WHERE conversation = ?1 AND user = ?2 AND from_pos = ?3",
     )?;
     let marks = &membership.marks;
@@ -214,6 +202,7 @@ pub(crate) fn close(conn: &Connection, membership: &Membership) -> rusqlite::Res
         int(marks.read_ord)?,
         int(marks.public_read_seq.0)?,
         int(marks.delivered_seq.0)?,
+        int(count as u64)?,
     ))?;
     Ok(())
 }

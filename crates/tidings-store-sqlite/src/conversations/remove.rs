@@ -72,7 +72,8 @@ fn close(
     target.to_seq = Some(head.last_seq);
     target.to_log = Some(place.log_id);
     target.state = state;
-    membership::close(tx.conn, &target)?;
+    let count = tx.rows().participant_count_at(remove.conversation, PRESENT)?;
+    membership::close(tx.conn, &target, count.saturating_sub(1))?;
     tx.forget_sender(remove.conversation, remove.user);
     let user = tx.rows().named_user(remove.user)?;
     let body = EventBody::ParticipantLeft { user, membership: target };

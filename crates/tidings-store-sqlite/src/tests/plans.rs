@@ -79,6 +79,18 @@ fn rosters_are_read_from_the_index_alone() {
 }
 
 #[test]
+fn participants_are_counted_by_the_last_joining_and_the_last_leaving() {
+    assert_plan(
+        conversations::JOINED_SQL,
+        &["SEARCH membership USING INDEX membership_joined (conversation=? AND from_pos<?)"],
+    );
+    assert_plan(
+        conversations::LEFT_SQL,
+        &["SEARCH membership USING COVERING INDEX membership_left (conversation=? AND to_pos<?)"],
+    );
+}
+
+#[test]
 fn a_users_conversations_are_found_by_the_user() {
     let changed = plan(&catch_up::intervals_sql());
     assert!(!changed.contains("SCAN"), "{changed}");
