@@ -155,7 +155,12 @@ impl FaultyDisk {
     /// fails without any effect, so that [`crash_image`](Self::crash_image) gives what a power cut leaves at that
     /// instant, for as many seeds as a test wants.
     pub fn halt_in(&self, operations: u64) {
-        self.control.lock().halt = Some(Halt::In(operations));
+        self.control.lock().halt = Some(Halt::In(operations, None));
+    }
+
+    /// The same at an operation of this kind, after as many more of them.
+    pub fn halt_at(&self, operation: Operation, after: u64) {
+        self.control.lock().halt = Some(Halt::In(after, Some(operation)));
     }
 
     /// Where it stands still, if it does.

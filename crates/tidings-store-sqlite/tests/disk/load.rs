@@ -16,7 +16,7 @@ use crate::site::Site;
 
 const SENDERS: usize = 6;
 /// Each sends at most so many: a disk that never stands still or fails must not keep them for ever.
-const MESSAGES_EACH: usize = 48;
+const MESSAGES_EACH: usize = 40;
 /// More than any conversation here has.
 const ALL: usize = 1_000_000;
 

@@ -17,8 +17,13 @@ use crate::site::Site;
 const SEEDS: u64 = 500;
 /// Crash images of one instant.
 const IMAGES: u64 = 5;
-/// Operations of one load, more or less.
+/// Operations of one load, more or less, and of those that it has fewer of.
 const LOAD_OPERATIONS: u64 = 2_500;
+const LOAD_RARITIES: [(Operation, u64); 3] = [
+    (Operation::Sync(FileKind::Wal), 150),
+    (Operation::Sync(FileKind::Database), 25),
+    (Operation::Write(FileKind::Database), 500),
+];
 /// Operations of one recovery: mostly those of the checkpoint and of the heads that are counted again.
 const RECOVERY_OPERATIONS: u64 = 60;
 /// Operations of opening a directory for the first time.
@@ -68,10 +73,16 @@ async fn cut_a_load(dice: &mut Dice, run: u64, quiet: bool, tally: &mut Tally) {
     if quiet {
         load.run().await;
         load.log_in_on(0).await;
-        site.disk.halt_in(dice.below(60));
+        // What was written and not synced is what the next process may show.
+        site.disk.halt_at(Operation::Sync(FileKind::Wal), dice.below(10));
         load.log_in_on(20).await;
     } else {
-        site.disk.halt_in(dice.below(LOAD_OPERATIONS));
+        if dice.percent(40) {
+            let (rarity, count) = dice.one_of(LOAD_RARITIES);
+            site.disk.halt_at(rarity, dice.below(count));
+        } else {
+            site.disk.halt_in(dice.below(LOAD_OPERATIONS));
+        }
         load.run().await;
     }
     let held = load.end();
@@ -169,6 +180,7 @@ impl Tally {
             ("sending", Operation::Write(log)),
             ("sending", Operation::Sync(log)),
             ("sending", Operation::Write(database)),
+            ("sending", Operation::Sync(database)),
             ("quiet", Operation::Sync(log)),
             ("recovering", Operation::Sync(log)),
             ("recovering", Operation::Write(database)),

@@ -46,8 +46,8 @@ pub enum Operation {
 /// When the machine stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Halt {
-    /// After as many more operations.
-    In(u64),
+    /// After as many more operations, of this kind or of any.
+    In(u64, Option<Operation>),
     /// Since this one, which had no effect.
     At(Operation),
 }
@@ -238,8 +238,9 @@ impl State {
     fn step(&mut self, operation: Operation, refusal: Code) -> Result<(), Code> {
         match &mut self.halt {
             None => return Ok(()),
-            Some(Halt::In(0)) => self.halt = Some(Halt::At(operation)),
-            Some(Halt::In(left)) => {
+            Some(Halt::In(_, Some(kind))) if *kind != operation => return Ok(()),
+            Some(Halt::In(0, _)) => self.halt = Some(Halt::At(operation)),
+            Some(Halt::In(left, _)) => {
                 *left -= 1;
                 return Ok(());
             }
