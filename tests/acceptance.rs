@@ -6,6 +6,7 @@
 mod api;
 mod bad_input;
 mod harness;
+mod history;
 mod process;
 mod socket;
 mod storage;

@@ -6,9 +6,6 @@ use uuid::Uuid;
 
 use super::{Api, Connected, Device, Reply};
 
-/// The password of everybody in tests.
-const PASSWORD: &str = "correct horse";
-
 /// Somebody who is logged in.
 #[derive(Clone)]
 pub struct Person {
@@ -27,12 +24,15 @@ pub struct Person {
 }
 
 impl Person {
+    /// The password of everybody in tests.
+    pub const PASSWORD: &str = "correct horse";
+
     /// Registers somebody.
     ///
     /// # Panics
     /// When the server refuses.
     pub async fn register(api: &Api, name: &str) -> Self {
-        let body = json!({ "username": name, "password": PASSWORD });
+        let body = json!({ "username": name, "password": Self::PASSWORD });
         let reply = api.request(Method::POST, "/api/auth/register", None, body).await;
         Self::signed_in(api, name, &reply.assert_ok(201))
     }
@@ -42,7 +42,7 @@ impl Person {
     /// # Panics
     /// When the server refuses.
     pub async fn login_again(&self, device: &str) -> Self {
-        let body = json!({ "login": self.name, "password": PASSWORD, "device": device });
+        let body = json!({ "login": self.name, "password": Self::PASSWORD, "device": device });
         let reply = self.api.request(Method::POST, "/api/auth/login", None, body).await;
         Self::signed_in(&self.api, &self.name, &reply.assert_ok(200))
     }
