@@ -7,6 +7,7 @@ mod api;
 mod bad_input;
 mod counters;
 mod harness;
+mod history;
 mod process;
 mod reliability;
 mod socket;

@@ -2,6 +2,7 @@
 
 mod population;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -13,6 +14,8 @@ use tidings_server::lifecycle::{Running, World, start_in};
 use tidings_server::stats::Stats;
 use tidings_testkit::actors::{Api, Person};
 use tidings_testkit::disk::FaultyDisk;
+
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A server in this process. The directory goes with it.
 pub struct TestServer {
@@ -41,8 +44,8 @@ impl TestServer {
     }
 
     /// A server that has people already, `name0`, `name1`, …, and their ids. Who has something to do logs in.
-    pub async fn with_people(name: &str, count: usize) -> (Self, Vec<String>) {
-        let mut server = Self::start().await;
+    pub async fn with_people(name: &str, count: usize, changed: &[(&str, usize)]) -> (Self, Vec<String>) {
+        let mut server = Self::with_limits(changed).await;
         server.stop().await;
         let names: Vec<String> = (0..count).map(|n| format!("{name}{n}")).collect();
         let ids = population::populate(server.dir.path(), &names).await;
@@ -57,16 +60,25 @@ impl TestServer {
         }
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Arc::new(ManualClock::starting_at(SystemClock.now()));
-        let running = run(&dir, &limits, &clock, disk.as_ref()).await;
+        let running = run(&dir, &limits, &clock, disk.as_ref(), ANY_PORT).await;
         Self { api: api_of(&running), clock, limits, dir, running: Some(running), disk }
     }
 
     /// Stops the server and starts it again over the same directory, at another address.
     pub async fn restart(&mut self) {
         self.stop().await;
-        let running = run(&self.dir, &self.limits, &self.clock, self.disk.as_ref()).await;
+        let running = run(&self.dir, &self.limits, &self.clock, self.disk.as_ref(), ANY_PORT).await;
         self.api = api_of(&running);
         self.running = Some(running);
+    }
+
+    /// Stops the server and starts it again over the same directory at the same address, as a process that was
+    /// restarted.
+    pub async fn restart_there(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        let listen = running.local_addr;
+        running.shutdown().await;
+        self.running = Some(run(&self.dir, &self.limits, &self.clock, self.disk.as_ref(), listen).await);
     }
 
     async fn stop(&mut self) {
@@ -95,13 +107,15 @@ impl TestServer {
     }
 }
 
-async fn run(dir: &TempDir, limits: &Limits, clock: &Arc<ManualClock>, disk: Option<&FaultyDisk>) -> Running {
-    let config = Config {
-        listen: "127.0.0.1:0".parse().expect("an address"),
-        data_dir: dir.path().to_owned(),
-        limits: limits.clone(),
-        ..Config::default()
-    };
+async fn run(
+    dir: &TempDir,
+    limits: &Limits,
+    clock: &Arc<ManualClock>,
+    disk: Option<&FaultyDisk>,
+    listen: SocketAddr,
+) -> Running {
+    let config =
+        Config { listen, data_dir: dir.path().to_owned(), limits: limits.clone(), ..Config::default() };
     let world = World {
         clock: Arc::clone(clock) as _,
         passwords: Passwords::quick(),

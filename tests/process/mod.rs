@@ -1,8 +1,7 @@
-//! The real binary: killed, misconfigured, started twice, and as its README shows it.
+//! The real binary: misconfigured, started twice, and as its README shows it.
 
 mod config;
 mod device;
-mod kill;
 mod readme;
-mod server_process;
+pub mod server_process;
 mod terminal;

@@ -16,6 +16,7 @@
 mod check;
 mod messenger;
 mod naive;
+mod real;
 mod record;
 mod report;
 mod stored;
@@ -30,6 +31,7 @@ pub use messenger::{
     StreamPage,
 };
 pub use naive::{Fault, Naive};
+pub use real::{Real, Sending};
 pub use record::{Attempt, DeviceLog, DeviceRecord, Place, Recorder, Records, Shown};
 pub use report::Report;
 pub use stored::{Message, Stored, StoredStream};

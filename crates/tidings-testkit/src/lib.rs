@@ -1,6 +1,6 @@
-//! Builders, actors, a faulty disk, a history checker, and contract suites for every port.
+//! Builders, actors, a faulty disk, a history checker, a faulty network, and contract suites for every port.
 //!
-//! Each part is a feature of the same name; all are on by default.
+//! Each part is a feature of the same name; all are on by default. [`scale`] is always there.
 
 #[cfg(feature = "actors")]
 pub mod actors;
@@ -12,3 +12,6 @@ pub mod contract;
 pub mod disk;
 #[cfg(feature = "history")]
 pub mod history;
+#[cfg(feature = "proxy")]
+pub mod proxy;
+pub mod scale;

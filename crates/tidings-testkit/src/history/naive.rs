@@ -100,8 +100,8 @@ impl State {
         if self.rng.u32(..LOST_ANSWER_ONE_IN) == 0 { Answer::Unknown } else { Answer::Acknowledged(place) }
     }
 
-    fn change(&mut self, conversation: &Id, body: EventBody) {
-        let leaver = match &body {
+    fn change(&mut self, conversation: &Id, body: &EventBody) {
+        let leaver = match body {
             EventBody::Joined(user) if self.tables.join(conversation, user) => None,
             EventBody::Left(user) if self.tables.leave(conversation, user) => Some(Id::clone(user)),
             EventBody::Created(_) => None,
@@ -109,9 +109,9 @@ impl State {
         };
         let pos = self.tables.draw_event(conversation);
         self.tables.insert(conversation, pos, body.clone());
-        self.publish(conversation, pos, &body);
+        self.publish(conversation, pos, body);
         if let Some(leaver) = leaver {
-            self.devices.deliver(&leaver, conversation, pos, &body);
+            self.devices.deliver(&leaver, conversation, pos, body);
         }
     }
 
@@ -133,7 +133,7 @@ impl Messenger for Naive {
         let mut state = self.state.lock();
         let people: Vec<Id> = std::iter::once(owner).chain(others).cloned().collect();
         let id = state.tables.create(&people);
-        state.change(&id, EventBody::Created(people));
+        state.change(&id, &EventBody::Created(people));
         id
     }
 
@@ -144,12 +144,12 @@ impl Messenger for Naive {
     }
 
     async fn add(&self, _owner: &Id, group: &Id, user: &Id) -> Option<()> {
-        self.state.lock().change(group, EventBody::Joined(Id::clone(user)));
+        self.state.lock().change(group, &EventBody::Joined(Id::clone(user)));
         Some(())
     }
 
     async fn remove(&self, _owner: &Id, group: &Id, user: &Id) -> Option<()> {
-        self.state.lock().change(group, EventBody::Left(Id::clone(user)));
+        self.state.lock().change(group, &EventBody::Left(Id::clone(user)));
         Some(())
     }
 

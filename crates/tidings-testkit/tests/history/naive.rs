@@ -10,8 +10,6 @@ const SEEDS: u64 = 5;
 
 async fn run(seed: u64, fault: Option<Fault>) -> Report {
     let plan = Plan {
-        sends_max: Some(40),
-        stay_arrivals_max: 150,
         away_max: Duration::from_millis(2),
         retry_pause: Duration::from_millis(1),
         // The double needs no time; what is not shown at once never is.

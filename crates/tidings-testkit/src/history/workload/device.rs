@@ -3,7 +3,7 @@
 //! It applies events by `pos`, drops what it has, fills a gap before it goes on, loads what was skipped and what it
 //! joined, and resumes by its last token. What arrives while it loads waits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fastrand::Rng;
@@ -32,9 +32,13 @@ pub(super) struct Device {
     log: Arc<DeviceLog>,
     /// The last position taken of each conversation.
     positions: HashMap<Id, u64>,
-    /// Up to here a conversation was loaded, not told: being told once more is no repeat.
-    loaded_through: HashMap<Id, u64>,
+    /// Up to here a conversation was loaded, or replayed without a token yet: being told once more is no repeat.
+    expected_again: HashMap<Id, u64>,
     since: Option<String>,
+    /// Positions are ahead of the token: events were replayed, and the end of their page has not come.
+    is_ahead: bool,
+    /// All that it was ever in: who was removed does not find a conversation in the list.
+    known: BTreeSet<Id>,
     /// Nothing is loaded yet, or everything has to be loaded anew.
     is_cold: bool,
 }
@@ -49,8 +53,10 @@ impl Device {
             habit,
             rng,
             positions: HashMap::new(),
-            loaded_through: HashMap::new(),
+            expected_again: HashMap::new(),
             since: None,
+            is_ahead: false,
+            known: BTreeSet::new(),
             is_cold: true,
         }
     }
@@ -65,6 +71,9 @@ impl Device {
             };
             self.stay(arrivals).await;
             self.log.disconnected();
+            if self.is_ahead {
+                self.expected_again.clone_from(&self.positions);
+            }
             if *self.mood.borrow() == Mood::Restless {
                 self.be_away().await;
             }
@@ -99,8 +108,8 @@ impl Device {
         if self.habit == Habit::BeginsCold {
             self.log.end();
             self.log = new_log(&self.shared, &self.user, self.habit);
-            (self.positions, self.loaded_through) = Default::default();
-            (self.since, self.is_cold) = (None, true);
+            (self.positions, self.expected_again, self.known) = Default::default();
+            (self.since, self.is_cold, self.is_ahead) = (None, true, false);
         }
         if self.habit != Habit::Stays {
             tokio::time::sleep(std::time::Duration::from_micros(self.rng.u64(..=away_us))).await;
@@ -110,21 +119,22 @@ impl Device {
     async fn take(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Event(event) => self.take_event(event).await,
-            Arrival::Elsewhere { next } => self.since = next.or(self.since.take()),
+            Arrival::Elsewhere { next: Some(next) } => self.take_token(next),
+            Arrival::Elsewhere { next: None } => {}
             Arrival::Page { next, skipped } => {
                 // A cold device loads everything when it is live.
                 for skipped in if self.is_cold { Vec::new() } else { skipped } {
                     self.load(&skipped.conversation).await;
                     self.be_at(skipped.conversation, skipped.pos);
                 }
-                self.since = Some(next);
+                self.take_token(next);
             }
             Arrival::Reset { next } => {
                 self.is_cold = true;
-                self.since = Some(next);
+                self.take_token(next);
             }
             Arrival::Ready { next } => {
-                self.since = Some(next);
+                self.take_token(next);
                 if std::mem::take(&mut self.is_cold) {
                     self.load_all().await;
                 }
@@ -150,17 +160,21 @@ impl Device {
         }
         let next = event.next.clone();
         self.apply(event).await;
-        self.since = next.or(self.since.take());
+        match next {
+            Some(next) => self.take_token(next),
+            None => self.is_ahead = true,
+        }
     }
 
     async fn apply(&mut self, event: Event) {
         let Event { conversation, pos, body, .. } = event;
         if self.positions.get(&conversation).is_some_and(|position| pos <= *position) {
-            if self.loaded_through.get(&conversation).is_none_or(|loaded| pos > *loaded) {
+            if self.expected_again.get(&conversation).is_none_or(|expected| pos > *expected) {
                 self.log.repeat();
             }
             return;
         }
+        self.known.insert(Id::clone(&conversation));
         self.positions.insert(Id::clone(&conversation), pos);
         match body {
             EventBody::Message(message) => self.show(&conversation, message, true),
@@ -188,9 +202,8 @@ impl Device {
     async fn load_all(&mut self) {
         let shared = Arc::clone(&self.shared);
         let listed = shared.answered(|| shared.messenger.list(&self.user)).await;
-        // A reset does not make it forget where it was once.
-        for conversation in self.positions.keys().cloned().collect::<Vec<_>>() {
-            self.load(&conversation).await;
+        for conversation in &self.known {
+            self.load(conversation).await;
         }
         self.positions.clear();
         for listed in listed {
@@ -201,7 +214,7 @@ impl Device {
     }
 
     /// Loads the history that it has not shown yet.
-    async fn load(&mut self, conversation: &Id) {
+    async fn load(&self, conversation: &Id) {
         loop {
             let (shared, after) = (Arc::clone(&self.shared), self.log.last_seq(conversation));
             let page = shared.answered(|| shared.messenger.history(&self.user, conversation, after)).await;
@@ -214,8 +227,14 @@ impl Device {
         }
     }
 
+    fn take_token(&mut self, next: String) {
+        self.since = Some(next);
+        self.is_ahead = false;
+    }
+
     fn be_at(&mut self, conversation: Id, pos: u64) {
-        self.loaded_through.insert(Id::clone(&conversation), pos);
+        self.known.insert(Id::clone(&conversation));
+        self.expected_again.insert(Id::clone(&conversation), pos);
         self.positions.insert(conversation, pos);
     }
 

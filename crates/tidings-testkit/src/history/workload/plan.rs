@@ -34,7 +34,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A few people in three groups, 60 sends a lane.
+    /// A few people in three groups, 40 sends a lane.
     #[must_use]
     pub fn small(seed: u64) -> Self {
         Self {
@@ -44,10 +44,10 @@ impl Plan {
             members_in_group: 3,
             visitors: 2,
             lanes: 2,
-            sends_max: Some(60),
+            sends_max: Some(40),
             churn_every: 7,
             given_up_one_in: 8,
-            stay_arrivals_max: 60,
+            stay_arrivals_max: 150,
             away_max: Duration::from_millis(20),
             retry_pause: Duration::from_millis(10),
             patience: Duration::from_secs(30),

@@ -1,0 +1,22 @@
+//! How long the reliability tests run: short within `make test`, longer with `make chaos`, or as an environment
+//! variable says. The one place that reads them.
+//!
+//! | variable | default | what |
+//! | --- | --- | --- |
+//! | `TIDINGS_R1_ROUNDS` | 50 | kills of the binary under load |
+//! | `TIDINGS_R2_SEEDS` | 500 | crash images |
+//! | `TIDINGS_R5_SEEDS` | 2 | retry storms |
+//! | `TIDINGS_CHAOS_SECONDS` | 0 | the run with everything at once, in seconds; 0 leaves it out |
+//! | `TIDINGS_SEED` | 1 | where the seeded tests begin |
+
+/// The value of a variable of the table, or what it is by default.
+///
+/// # Panics
+/// When the variable is set and is no whole number.
+#[must_use]
+pub fn scale(variable: &str, default: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{variable} is a whole number, not {value}")),
+        Err(_) => default,
+    }
+}

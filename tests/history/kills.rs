@@ -1,0 +1,121 @@
+//! kill -9 of the real binary at random instants under load. Devices and senders do not know of it: they come back by
+//! themselves, and send again what was not answered.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use tempfile::TempDir;
+use tidings_testkit::history::{Plan, Real, Report, Sending, Workload};
+use tidings_testkit::scale::scale;
+
+use crate::process::server_process::{ServerProcess, free_address};
+
+/// Of the restarted servers one of so many is killed again while its clients come back.
+const KILLED_AGAIN_ONE_IN: u32 = 4;
+/// That long after it is up.
+const KILLED_AGAIN_AFTER_MS: Range<u64> = 0..60;
+
+/// A server that is killed and comes back over the same directory at the same address.
+struct Victim {
+    server: Option<ServerProcess>,
+    address: SocketAddr,
+    dir: TempDir,
+    rng: Rng,
+    kills: u64,
+}
+
+impl Victim {
+    fn start(seed: u64) -> Self {
+        let (address, dir) = (free_address(), tempfile::tempdir().unwrap());
+        let server = Some(ServerProcess::start_at(address, dir.path()));
+        Self { server, address, dir, rng: Rng::with_seed(seed), kills: 0 }
+    }
+
+    /// Gives when it was up again for good.
+    async fn kill(&mut self) -> Instant {
+        self.restart();
+        while self.rng.u32(..KILLED_AGAIN_ONE_IN) == 0 {
+            sleep_ms(self.rng.u64(KILLED_AGAIN_AFTER_MS)).await;
+            self.restart();
+        }
+        Instant::now()
+    }
+
+    fn restart(&mut self) {
+        let (address, dir) = (self.address, self.dir.path());
+        tokio::task::block_in_place(|| {
+            if let Some(server) = self.server.take() {
+                server.kill();
+            }
+            self.server = Some(ServerProcess::start_at(address, dir));
+        });
+        self.kills += 1;
+    }
+}
+
+/// Loads and kills until it is enough; gives what was found and how often it was killed.
+async fn kill_until(
+    plan: Plan,
+    sending: Sending,
+    load_ms: Range<u64>,
+    enough: impl Fn(u64) -> bool,
+) -> (Report, u64) {
+    let mut victim = Victim::start(plan.seed);
+    let messenger = Real::at(&format!("http://{}", victim.address)).sending(sending);
+    let mut workload = Workload::begin(Arc::new(messenger), plan).await;
+    let mut rounds = 0;
+    while !enough(rounds) {
+        rounds += 1;
+        let load = workload.load();
+        sleep_ms(victim.rng.u64(load_ms.clone())).await;
+        let restarted = victim.kill().await;
+        load.stop();
+        load.done().await;
+        workload.settle(restarted).await;
+        assert!(workload.report().is_clean(), "in round {rounds}: {}", workload.report());
+    }
+    let report = workload.finish().await;
+    assert!(victim.server.take().unwrap().stop(), "it still ends in order");
+    (report, victim.kills)
+}
+
+async fn sleep_ms(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_nothing_is_lost_doubled_or_reordered_by_kills_under_load() {
+    let rounds = scale("TIDINGS_R1_ROUNDS", 50);
+    let plan = Plan { sends_max: None, ..Plan::small(scale("TIDINGS_SEED", 1)) };
+    let (report, kills) = kill_until(plan, Sending::Both, 150..900, |done| done >= rounds).await;
+    println!("R1 kill -9, {rounds} rounds, {kills} kills: {report}");
+    report.assert_clean();
+    assert!(report.acknowledged > 20 * rounds && report.retried > 0, "there was a load: {report}");
+}
+
+/// The long one: as many sends as the machine takes, over sockets, with a kill every few seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chaos_acknowledged_is_stored_is_displayed_once_in_order() {
+    let seconds = scale("TIDINGS_CHAOS_SECONDS", 0);
+    if seconds == 0 {
+        println!("left out: TIDINGS_CHAOS_SECONDS says for how long");
+        return;
+    }
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let plan = Plan {
+        groups: 12,
+        members: 12,
+        lanes: 8,
+        sends_max: None,
+        churn_every: 50,
+        stay_arrivals_max: 20_000,
+        ..Plan::small(scale("TIDINGS_SEED", 1))
+    };
+    let (report, kills) = kill_until(plan, Sending::Socket, 1_000..4_000, |_| Instant::now() >= end).await;
+    println!("Chaos, {seconds} s, {kills} kills: {report}");
+    report.assert_clean();
+    assert!(report.acknowledged > 100 * seconds, "there was a load: {report}");
+}

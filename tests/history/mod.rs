@@ -1,0 +1,6 @@
+//! The guarantee under faults: every run writes down what clients saw, and the history checker compares it with what
+//! stands. Each prints its line.
+
+mod kills;
+mod no_fault;
+mod retry_storm;
