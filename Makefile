@@ -1,6 +1,7 @@
-# `make run` serves, `make test` tests everything, `make bench` measures. All install what they need where they may.
+# `make run` serves, `make test` tests everything, `make chaos` does so for an hour under faults, `make bench` measures.
+# All install what they need where they may.
 
-.PHONY: run test bench help
+.PHONY: run test chaos bench help
 
 run: ## Build and serve on http://127.0.0.1:3000, with ./data as the data directory
 	@scripts/need.sh cc cargo
@@ -11,9 +12,10 @@ test: ## Format, lints, every test, and the README's tour
 	@scripts/need.sh cc cargo rustfmt clippy node npm curl
 	scripts/test.sh
 
-bench: ## Measure, beside the peer and what the machine can do: about half an hour; BENCH=--quick for five minutes
-	@scripts/need.sh cc cargo node npm postgres redis-server taskset setpriv
-	scripts/bench.sh $(BENCH)
+# `make run` serves, `make test` tests everything, `make chaos` does so for an hour under faults, `make bench` measures.
+# All install what they need where they may.
+
+.PHONY: run test chaos bench help
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'

@@ -44,8 +44,8 @@ impl TestServer {
     }
 
     /// A server that has people already, `name0`, `name1`, …, and their ids. Who has something to do logs in.
-    pub async fn with_people(name: &str, count: usize) -> (Self, Vec<String>) {
-        let mut server = Self::start().await;
+    pub async fn with_people(name: &str, count: usize, changed: &[(&str, usize)]) -> (Self, Vec<String>) {
+        let mut server = Self::with_limits(changed).await;
         server.stop().await;
         let names: Vec<String> = (0..count).map(|n| format!("{name}{n}")).collect();
         let ids = population::populate(server.dir.path(), &names).await;

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use tidings_core::clock::SystemClock;
 use tidings_core::ids::SystemIds;
 use tidings_core::memory::InProcessLog;
-use tidings_store_sqlite::{Options, SqliteStore};
+use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
 
 pub(crate) use messages::message_columns;
 pub(crate) use tables::Tables;
@@ -119,6 +119,7 @@ pub(crate) fn open_store(dir: &Path) -> anyhow::Result<SqliteStore> {
         vfs: None,
         readers: 1,
         on_fatal: Arc::new(|reason| eprintln!("the store cannot go on: {reason}")),
+        upkeep: Upkeep::default(),
         ids: Arc::new(SystemIds),
         clock: Arc::new(SystemClock),
     };
