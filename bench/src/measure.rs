@@ -47,7 +47,6 @@ pub(crate) struct Measured {
     pub generator_cpu: Duration,
     pub wall: Duration,
     pub sends: u64,
-    pub rss_bytes: u64,
     /// The most that the generator itself was late.
     pub late_max: Duration,
     pub verdict: Verdict,
@@ -90,7 +89,6 @@ pub(crate) fn measure(
     let before = (CpuTime::of(pid), CpuTime::of(std::process::id()), engine.now());
     drive(engine, crowd, until)?;
     let after = (CpuTime::of(pid), CpuTime::of(std::process::id()), engine.now());
-    let rss_bytes = cpu::rss_bytes(pid);
     if let Some(run) = &mut crowd.run {
         run.is_over = true;
     }
@@ -115,7 +113,6 @@ pub(crate) fn measure(
         generator_cpu: after.1.since(&before.1),
         wall,
         sends: run.answers,
-        rss_bytes,
         late_max: Duration::from_nanos(run.late_max),
         verdict,
     })

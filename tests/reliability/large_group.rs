@@ -61,7 +61,7 @@ async fn r17_a_group_of_ten_thousand() {
         println!("R17 {what}: {:?}", begun.elapsed());
         begun = Instant::now();
     };
-    let (mut server, ids) = TestServer::with_people("crowd", MEMBERS - 1).await;
+    let (mut server, ids) = TestServer::with_people("crowd", MEMBERS - 1, &[]).await;
     lap("10,000 people");
     let (owner, group) = group_of_everybody(&server, &ids).await;
     lap("10,000 joins");

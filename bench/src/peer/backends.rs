@@ -18,8 +18,8 @@ const PASSWORD: &str = "peer";
 
 /// Both, running.
 pub(super) struct Backends {
-    postgres: Daemon,
-    redis: Daemon,
+    _postgres: Daemon,
+    _redis: Daemon,
     postgres_port: u16,
     redis_port: u16,
 }
@@ -36,7 +36,7 @@ impl Backends {
         fs::set_permissions(dir, Permissions::from_mode(0o755))?;
         let (postgres_port, postgres) = start_postgres(&dir.join("postgres"))?;
         let (redis_port, redis) = start_redis(dir)?;
-        let backends = Self { postgres, redis, postgres_port, redis_port };
+        let backends = Self { _postgres: postgres, _redis: redis, postgres_port, redis_port };
         run(Command::new("psql")
             .arg(backends.postgres_url())
             .args(["-q", "-v", "ON_ERROR_STOP=1", "-f"])
