@@ -24,7 +24,14 @@ impl ServerProcess {
 
     /// The same at an address.
     pub fn start_at(address: SocketAddr, data_dir: &Path) -> Self {
-        let mut child = Command::new(TIDINGS)
+        let mut command = Command::new(TIDINGS);
+        // Those that scale the tests are no configuration of a server, and a server refuses what it does not know.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TIDINGS_"))
+        {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(["serve", "--listen", &address.to_string(), "--data-dir"])
             .arg(data_dir)
             .stdout(Stdio::piped())
