@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 export TIDINGS_R1_ROUNDS=${TIDINGS_R1_ROUNDS:-1000}
 export TIDINGS_R2_SEEDS=${TIDINGS_R2_SEEDS:-10000}
 export TIDINGS_R5_SEEDS=${TIDINGS_R5_SEEDS:-50}
+export TIDINGS_R17_ONLINE=${TIDINGS_R17_ONLINE:-2000}
 export TIDINGS_CHAOS_SECONDS=${TIDINGS_CHAOS_SECONDS:-600}
 
 # Each finds its tests by name, in whichever crate they are.

@@ -3,3 +3,4 @@
 
 mod clock;
 mod large_group;
+mod town;
