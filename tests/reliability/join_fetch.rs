@@ -26,6 +26,8 @@ const COMING_AT_ONCE: usize = 4;
 const SENDERS: usize = 3;
 /// Sends that one of them has in flight.
 const LANES: usize = 4;
+/// Who are there at a time, where nobody leaves by themselves.
+const STAY_AT_MOST: usize = 20;
 /// So many messages come after somebody has come, before they go.
 const STAYS_FOR: u64 = 3;
 /// Members who are away: with them a group keeps a list of those who are here.
@@ -68,6 +70,40 @@ async fn r18_who_comes_in_the_middle_misses_nothing() {
         assert_eq!((report.unknown, report.gaps), (0, 0), "{report}");
         assert!(report.acknowledged > rounds as u64, "there was a load: {report}");
     }
+}
+
+/// One message and one connection at the same instant, and nothing before for a while: the token is the tail's very end.
+/// The members of a large group have never been here, so the list of those who are is being made while it goes out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r18_a_message_and_a_connection_at_the_same_instant() {
+    let race = Race::begin(LARGE, 0).await;
+    let mut rng = fastrand::Rng::with_seed(scale("TIDINGS_SEED", 1));
+    let mut there = Vec::new();
+    for number in 0..LARGE {
+        let (person, mut screen) = race.comer(number, "at once").await;
+        let since = present_token(&person).await;
+        screen.load().await;
+        let sending = async {
+            tokio::time::sleep(Duration::from_micros(rng.u64(..5_000))).await;
+            race.send_one(&race.owner).await
+        };
+        let (mut device, seq) = tokio::join!(person.resume(&since), sending);
+        screen.show_through(&mut device, seq.expect("an answer")).await;
+        there.push((screen, device));
+        // Each costs the machine a little; all of them at once are another test's matter.
+        if there.len() > STAY_AT_MOST {
+            let (screen, device) = there.swap_remove(rng.usize(..there.len()));
+            screen.end(device);
+        }
+    }
+    for (mut screen, mut device) in there {
+        screen.show_through(&mut device, LARGE as u64).await;
+        screen.end(device);
+    }
+    let report = check(race.recorder.take(), &race.read_stored().await);
+    println!("R18 {LARGE} messages, each with a connection at the same instant: {report}");
+    report.assert_clean();
+    assert_eq!((report.acknowledged, report.unknown, report.gaps), (LARGE as u64, 0, 0), "{report}");
 }
 
 /// Devices that come and go as fast as they can, and people who are let in and out as fast as they can, in a group that
@@ -152,17 +188,33 @@ impl Race {
 
     async fn send(&self, sender: &Id) {
         while !self.is_over.load(Ordering::Relaxed) {
-            let client_id = Uuid::now_v7_for_tests().parse().unwrap();
-            let (conversation, sender) = (Id::clone(&self.group), Id::clone(sender));
-            let message = Outgoing { client_id, conversation, sender, text: client_id.to_string() };
-            self.recorder.invoke(&message);
-            let answer = self.real.send(&message).await;
-            self.recorder.answer(client_id, &answer);
-            if let Answer::Acknowledged(place) = answer {
-                self.acknowledged.fetch_max(place.seq, Ordering::Relaxed);
+            if let Some(seq) = self.send_one(sender).await {
+                self.acknowledged.fetch_max(seq, Ordering::Relaxed);
                 self.sent.notify_waiters();
             }
         }
+    }
+
+    async fn send_one(&self, sender: &Id) -> Option<u64> {
+        let client_id = Uuid::now_v7_for_tests().parse().unwrap();
+        let (conversation, sender) = (Id::clone(&self.group), Id::clone(sender));
+        let message = Outgoing { client_id, conversation, sender, text: client_id.to_string() };
+        self.recorder.invoke(&message);
+        let answer = self.real.send(&message).await;
+        self.recorder.answer(client_id, &answer);
+        match answer {
+            Answer::Acknowledged(place) => Some(place.seq),
+            Answer::Refused(_) | Answer::Unknown => None,
+        }
+    }
+
+    /// Somebody who has never been here, and what their device shows.
+    async fn comer(&self, number: usize, how: &str) -> (Person, Screen) {
+        let person = Person::login(&self.server.api, &format!("comer{number}"), "phone").await;
+        let name = Id::from(format!("comer{number}/{how}"));
+        let log = self.recorder.device(name, person.id.as_str().into(), HashMap::new());
+        let screen = Screen::new(person.clone(), Id::clone(&self.group), log);
+        (person, screen)
     }
 
     /// Waits until so many more messages have been acknowledged; gives the last one's number.
@@ -181,27 +233,24 @@ impl Race {
     /// Somebody comes, stays for a few messages, goes away, comes back by the token, and goes for good. Gives how long
     /// it took from the first connection until everything was shown.
     async fn come(&self, number: usize, coming: Coming) -> Duration {
-        let person = Person::login(&self.server.api, &format!("comer{number}"), "phone").await;
+        let (person, mut screen) = self.comer(number, &format!("{coming:?}")).await;
         let id = Id::from(person.id.as_str());
-        let name = Id::from(format!("comer{number}/{coming:?}"));
-        let log = self.recorder.device(name, Id::clone(&id), HashMap::new());
-        let mut screen = Screen::new(person.clone(), Id::clone(&self.group), Arc::clone(&log));
         let begun = Instant::now();
         let mut device = self.connect(&mut screen, &person, &id, coming).await;
         if matches!(coming, Coming::RemovedWhileReplayed) {
             screen.show_until_put_out(&mut device).await;
-        } else {
-            screen.show_through(&mut device, self.acknowledged.load(Ordering::Relaxed)).await;
+            let took = begun.elapsed();
+            screen.end(device);
+            return took;
         }
+        screen.show_through(&mut device, self.acknowledged.load(Ordering::Relaxed)).await;
         let took = begun.elapsed();
-        if !matches!(coming, Coming::RemovedWhileReplayed) {
-            screen.show_through(&mut device, self.more(STAYS_FOR).await).await;
-            let since = screen.leave(device);
-            self.more(STAYS_FOR).await;
-            let mut device = person.resume(&since).await;
-            screen.show_through(&mut device, self.more(STAYS_FOR).await).await;
-        }
-        log.end();
+        screen.show_through(&mut device, self.more(STAYS_FOR).await).await;
+        let since = screen.leave(device);
+        self.more(STAYS_FOR).await;
+        let mut device = person.resume(&since).await;
+        screen.show_through(&mut device, self.more(STAYS_FOR).await).await;
+        screen.end(device);
         took
     }
 

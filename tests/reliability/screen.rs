@@ -72,6 +72,12 @@ impl Screen {
         }
     }
 
+    /// Goes for good.
+    pub fn end(self, device: Device) {
+        self.log.end();
+        drop(device);
+    }
+
     async fn take(&mut self, device: &mut Device) {
         let event = device.next_event().await;
         if event.name == "ready" {
