@@ -1,6 +1,7 @@
-# Two commands: `make run` serves, `make test` tests everything. Both install what they need where they may.
+# `make run` serves, `make test` tests everything, `make chaos` does so for an hour under faults, `make bench` measures.
+# All install what they need where they may.
 
-.PHONY: run test help
+.PHONY: run test chaos bench help
 
 run: ## Build and serve on http://127.0.0.1:3000, with ./data as the data directory
 	@scripts/need.sh cc cargo
@@ -10,6 +11,11 @@ run: ## Build and serve on http://127.0.0.1:3000, with ./data as the data direct
 test: ## Format, lints, every test, and the README's tour
 	@scripts/need.sh cc cargo rustfmt clippy node npm curl
 	scripts/test.sh
+
+# `make run` serves, `make test` tests everything, `make chaos` does so for an hour under faults, `make bench` measures.
+# All install what they need where they may.
+
+.PHONY: run test chaos bench help
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'

@@ -8,6 +8,7 @@ missing() {
     rustfmt) ! cargo fmt --version >/dev/null 2>&1 ;;
     clippy) ! cargo clippy --version >/dev/null 2>&1 ;;
     node) ! node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' >/dev/null 2>&1 ;;
+    postgres) [ ! -x /usr/lib/postgresql/15/bin/postgres ] || ! command -v psql >/dev/null 2>&1 ;;
     *) ! command -v "$1" >/dev/null 2>&1 ;;
   esac
 }
@@ -17,7 +18,9 @@ package_of() {
   case $1 in
     cc) echo build-essential ;;
     node) echo nodejs ;;
-    npm | curl) echo "$1" ;;
+    postgres) echo postgresql-15 ;;
+    taskset | setpriv) echo util-linux ;;
+    npm | curl | redis-server) echo "$1" ;;
   esac
 }
 

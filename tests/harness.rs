@@ -44,8 +44,8 @@ impl TestServer {
     }
 
     /// A server that has people already, `name0`, `name1`, …, and their ids. Who has something to do logs in.
-    pub async fn with_people(name: &str, count: usize) -> (Self, Vec<String>) {
-        let mut server = Self::start().await;
+    pub async fn with_people(name: &str, count: usize, changed: &[(&str, usize)]) -> (Self, Vec<String>) {
+        let mut server = Self::with_limits(changed).await;
         server.stop().await;
         let names: Vec<String> = (0..count).map(|n| format!("{name}{n}")).collect();
         let ids = population::populate(server.dir.path(), &names).await;
@@ -72,6 +72,15 @@ impl TestServer {
         self.running = Some(running);
     }
 
+    /// Stops the server and starts it again over the same directory at the same address, as a process that was
+    /// restarted.
+    pub async fn restart_there(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        let listen = running.local_addr;
+        running.shutdown().await;
+        self.running = Some(run(&self.dir, &self.limits, &self.clock, self.disk.as_ref(), listen).await);
+    }
+
     async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.shutdown().await;
@@ -81,15 +90,6 @@ impl TestServer {
     /// What the server has counted since it was started.
     pub fn stats(&self) -> Stats {
         self.running.as_ref().expect("a server that runs").stats()
-    }
-
-    /// Stops the server and starts it again over the same directory at the same address, as a process that was
-    /// restarted.
-    pub async fn restart_there(&mut self) {
-        let Some(running) = self.running.take() else { return };
-        let listen = running.local_addr;
-        running.shutdown().await;
-        self.running = Some(run(&self.dir, &self.limits, &self.clock, self.disk.as_ref(), listen).await);
     }
 
     /// The same person, at the address after a restart.

@@ -24,6 +24,8 @@ pub struct SyncPage {
     pub next: Token,
     /// There are more pages.
     pub has_more: bool,
+    /// It goes on with a catch-up whose end was set by an earlier page: more may have happened since.
+    pub is_continued: bool,
     /// Streams that the device has to load anew.
     pub skipped: Vec<SkippedStream>,
     /// The device has to load everything anew; `next` is the present.

@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | `TIDINGS_R1_ROUNDS` | 50 | kills of the binary under load |
 //! | `TIDINGS_R2_SEEDS` | 500 | crash images |
+//! | `TIDINGS_R5_SEEDS` | 2 | retry storms |
 //! | `TIDINGS_CHAOS_SECONDS` | 0 | the run with everything at once, in seconds; 0 leaves it out |
 //! | `TIDINGS_SEED` | 1 | where the seeded tests begin |
 

@@ -18,8 +18,9 @@ impl Services {
     ///
     /// A page has at most `limit` events, and about `bytes_max` of them in memory, which is the transport's to say.
     ///
-    /// A transport that goes live registers its connection first, asks until `has_more` is false, and then lets live
-    /// events above `through` pass: nothing is lost in between and nothing comes twice.
+    /// A transport that goes live registers its connection first, asks until a catch-up that began since then has no
+    /// more, and lets live events above `through` pass: nothing is lost in between and nothing comes twice. One that is
+    /// only [continued](SyncPage::is_continued) ends where it was to end when it began.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a limit out of range, [`StoreError::Overloaded`] when too many catch-ups are running.
@@ -89,6 +90,7 @@ impl Services {
             events: fold(page.events.into_iter().map(Arc::new).collect(), actor.user),
             next,
             has_more: page.has_more,
+            is_continued: token.replay.is_some(),
             skipped,
             reset: None,
             through: page.through,
@@ -101,6 +103,7 @@ impl Services {
             events: Vec::new(),
             next: self.delivery.present_token(),
             has_more: false,
+            is_continued: false,
             skipped: Vec::new(),
             reset,
             through: LogId(0),
@@ -142,7 +145,15 @@ fn page_of(
         }
         _ => Token::at(token.epoch, end),
     };
-    SyncPage { events: fold(events, own), next, has_more, skipped: Vec::new(), reset: None, through: end }
+    SyncPage {
+        events: fold(events, own),
+        next,
+        has_more,
+        is_continued: token.replay.is_some(),
+        skipped: Vec::new(),
+        reset: None,
+        through: end,
+    }
 }
 
 /// Folds a page to the last event per thing. The next event of the stream spans the positions of what was folded.

@@ -21,6 +21,9 @@ pub(super) async fn replay(services: Arc<Services>, connection: Connection<Membe
     let actor = connection.state().actor;
     let queued_bytes_max = services.limits.connection_queue_bytes_max / QUEUE_SHARE;
     let mut since = connection.state().since.clone();
+    // A device may bring the token of a page of its last connection, and what that catch-up ends with may lie long before
+    // this connection was registered. Only one that begins here goes through to what comes live.
+    let mut begins_here = false;
     loop {
         let page =
             match services.sync(&actor, since.as_deref(), None, services.limits.sync_page_bytes_max).await {
@@ -33,14 +36,16 @@ pub(super) async fn replay(services: Arc<Services>, connection: Connection<Membe
                     return;
                 }
             };
+        begins_here |= !page.is_continued;
+        let has_more = page.has_more || !begins_here;
         if let Some(reason) = page.reset {
             let reset = Reset { reason: reason.as_str().to_owned(), next: page.next.to_string() };
             let _ = connection.emit("reset", &to_json(&reset));
         } else if since.is_some() {
-            send_page(&connection, &page, queued_bytes_max).await;
+            send_page(&connection, &page, has_more, queued_bytes_max).await;
         }
         since = Some(page.next.to_string());
-        if !page.has_more {
+        if !has_more {
             let ready = Ready {
                 user_id: actor.user.to_string(),
                 session_id: actor.session.to_string(),
@@ -55,7 +60,12 @@ pub(super) async fn replay(services: Arc<Services>, connection: Connection<Membe
     }
 }
 
-async fn send_page(connection: &Connection<Member>, page: &SyncPage, queued_bytes_max: usize) {
+async fn send_page(
+    connection: &Connection<Member>,
+    page: &SyncPage,
+    has_more: bool,
+    queued_bytes_max: usize,
+) {
     for event in &page.events {
         connection.drained(queued_bytes_max).await;
         if connection.send(encode_replayed(event)).is_err() {
@@ -64,7 +74,7 @@ async fn send_page(connection: &Connection<Member>, page: &SyncPage, queued_byte
     }
     let replayed = ReplayedPage {
         next: page.next.to_string(),
-        has_more: page.has_more,
+        has_more,
         skipped: page.skipped.iter().map(skipped_stream).collect(),
     };
     let _ = connection.emit("sync:page", &to_json(&replayed));

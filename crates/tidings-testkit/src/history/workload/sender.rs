@@ -33,6 +33,7 @@ impl Sender {
     async fn send(&mut self) {
         let shared = Arc::clone(&self.shared);
         let message = self.new_message();
+        let is_given_up = self.rng.u64(..shared.plan.given_up_one_in) == 0;
         loop {
             shared.recorder.invoke(&message);
             let answer = shared.messenger.send(&message).await;
@@ -42,7 +43,7 @@ impl Sender {
                 // Out of the group for now: another message would be refused at once, too.
                 tokio::time::sleep(shared.plan.retry_pause).await;
             }
-            if answer != Answer::Unknown || self.rng.u64(..shared.plan.given_up_one_in) == 0 {
+            if answer != Answer::Unknown || is_given_up {
                 return;
             }
             tokio::time::sleep(shared.plan.retry_pause).await;

@@ -1,0 +1,31 @@
+//! What is measured. To add one: a file here, and a line in [`ALL`].
+
+mod connect;
+mod fan_out;
+mod history;
+mod machine;
+mod recovery;
+mod sends;
+mod size;
+mod start;
+mod tier;
+
+use crate::report::Report;
+use crate::stage::Bench;
+
+/// A scenario puts its figures into the report; an error says why it has none.
+pub(crate) type Scenario = fn(&Bench, &mut Report) -> anyhow::Result<()>;
+
+/// Every scenario by name, in the order in which they run.
+pub(crate) const ALL: [(&str, Scenario); 10] = [
+    ("machine", machine::run),
+    ("sends", sends::run),
+    ("fan-out", fan_out::run),
+    ("connect", connect::run),
+    ("history", history::run),
+    ("size", size::run),
+    ("tier", tier::run),
+    ("pages", history::run_at_ten_million),
+    ("start", start::run),
+    ("recovery", recovery::run),
+];

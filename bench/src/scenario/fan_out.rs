@@ -1,0 +1,75 @@
+//! Deliveries by the size of the room (P4): the server on one core, a thousand devices, each message shown to all of its
+//! room. Tidings and the peer take turns.
+
+use std::time::Duration;
+
+use crate::crowd::{Choice, Door};
+use crate::measure::{Measured, Rate, Series, as_float, micros};
+use crate::peer::Peer;
+use crate::report::Report;
+use crate::seed::{ClientIds, Plan};
+use crate::stage::{Bench, Cores, Stage};
+
+/// Devices that are online.
+const DEVICES: u32 = 1_000;
+/// Sends in flight: few enough that a send is not one of a heap.
+const IN_FLIGHT: usize = 16;
+/// The rooms in which the peer takes part.
+const PEER_ROOMS: [u32; 2] = [10, 1_000];
+
+pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+    for members in [2, 10, 100, 1_000] {
+        room(bench, report, members)?;
+    }
+    Ok(())
+}
+
+fn room(bench: &Bench, report: &mut Report, members: u32) -> anyhow::Result<()> {
+    let plan = Plan::rooms(DEVICES / members, members);
+    let dir = tempfile::tempdir_in(&bench.root)?;
+    let data = dir.path().join("data");
+    plan.write(&data)?;
+    let mut peer = if PEER_ROOMS.contains(&members) { Peer::start_if_wanted(bench, &plan)? } else { None };
+    let mut stage = Stage::open(bench, &data, Cores::Apart)?;
+    stage.come_online()?;
+    let line = format!("rooms of {members}, 1,000 devices, 16 in flight, one core");
+    let peer_line = format!("the peer, rooms of {members}, the same");
+    for round in 0..bench.rounds {
+        let measured = stage.measure(&line, report, &series(bench, Door::Socket, 1))?;
+        deliveries(report, &line, &measured);
+        if let Some(peer) = &mut peer {
+            peer.stage.crowd.connect_posts(&mut peer.stage.engine, IN_FLIGHT)?;
+            let warm_up = if round == 0 { 8 } else { 2 };
+            let measured = peer.stage.measure(&peer_line, report, &series(bench, Door::Rest, warm_up))?;
+            deliveries(report, &peer_line, &measured);
+        }
+    }
+    if peer.is_some() {
+        let name = "deliveries to the peer's (P4)";
+        report.ratio(&line, name, (&line, "deliveries"), (&peer_line, "deliveries"));
+    }
+    Ok(())
+}
+
+fn series(bench: &Bench, door: Door, warm_up: u64) -> Series {
+    Series {
+        door,
+        choice: Choice::InTurn,
+        client_ids: ClientIds::V7,
+        rate: Rate::InFlight(IN_FLIGHT),
+        warm_up: Duration::from_secs(warm_up),
+        measured: Duration::from_secs(bench.quick_or(2, 4)),
+    }
+}
+
+fn deliveries(report: &mut Report, line: &str, measured: &Measured) {
+    report.add(line, "deliveries", "/s", measured.deliveries_per_second);
+    let count = measured.deliveries_per_second * measured.wall.as_secs_f64();
+    report.add(line, "server CPU a delivery", "µs", micros(measured.server_cpu) / count.max(1.0));
+    report.add(line, "sends", "/s", as_float(measured.sends) / measured.wall.as_secs_f64());
+    report.add(line, "shown to all p50", "ms", measured.shown.percentile_ms(50.0));
+    report.add(line, "shown to all p99", "ms", measured.shown.percentile_ms(99.0));
+    let name =
+        if measured.is_generator_bound() { "generator CPU (IT IS THE LIMIT)" } else { "generator CPU" };
+    report.add(line, name, "% of a core", 100.0 * measured.generator_share());
+}

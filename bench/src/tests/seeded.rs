@@ -1,0 +1,51 @@
+//! Seeded sets are what the store would have written: its own recounts find nothing.
+
+use rusqlite::Connection;
+
+use crate::seed::{ClientIds, Plan, open_store, verify};
+use crate::world::World;
+
+fn plan(client_ids: ClientIds) -> Plan {
+    Plan { people: 10, conversations: 7, members: 3, stride: 2, messages: 1_000, client_ids }
+}
+
+#[test]
+fn a_set_stands_up_to_a_recount() {
+    for client_ids in [ClientIds::V4, ClientIds::V7] {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        plan(client_ids).write(&data).unwrap();
+        verify::verify(&data).unwrap();
+        let world = World::read(&data).unwrap();
+        assert_eq!((world.people.len(), world.conversations.len()), (10, 7));
+        assert_eq!(world.conversations.iter().map(|conversation| conversation.seq).sum::<u64>(), 1_000);
+        assert!(world.conversations.iter().all(|conversation| conversation.members.len() == 3));
+        assert_eq!(World::mint_tokens(&data, &world.people).unwrap().len(), 10);
+    }
+}
+
+#[test]
+fn a_recount_sees_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    plan(ClientIds::V7).write(&data).unwrap();
+    let db = Connection::open(data.join("tidings.db")).unwrap();
+    db.execute("UPDATE membership SET read_seq = 0", []).unwrap();
+    let error = verify::verify(&data).unwrap_err();
+    assert!(error.to_string().starts_with("a sender's mark is behind"), "{error}");
+}
+
+#[test]
+fn a_set_is_kept_and_found_again() {
+    let root = tempfile::tempdir().unwrap();
+    let first = plan(ClientIds::V7).obtain(root.path()).unwrap();
+    let epoch = |dir: &std::path::Path| -> Vec<u8> {
+        let db = Connection::open(dir.join("tidings.db")).unwrap();
+        db.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0)).unwrap()
+    };
+    let before = epoch(&first);
+    assert_eq!(epoch(&plan(ClientIds::V7).obtain(root.path()).unwrap()), before);
+    std::fs::remove_file(first.join("whole")).unwrap();
+    assert_ne!(epoch(&plan(ClientIds::V7).obtain(root.path()).unwrap()), before, "half a set is made anew");
+    open_store(&first).unwrap().close();
+}
