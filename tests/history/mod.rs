@@ -1,6 +1,8 @@
 //! The guarantee under faults: every run writes down what clients saw, and the history checker compares it with what
 //! stands. Each prints its line.
 
+mod fail_points;
+mod full_disk;
 mod kills;
 mod no_fault;
 mod retry_storm;

@@ -1,14 +1,29 @@
 //! A server in a process of its own.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use tidings_testkit::actors::Api;
 
 /// The binary under test.
 pub const TIDINGS: &str = env!("CARGO_BIN_EXE_tidings");
+
+/// How a process ended by itself.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// At once, without a destructor.
+    Aborted,
+    /// In any other way.
+    Otherwise(ExitStatus),
+}
 
 /// A running server; killed when it is dropped.
 pub struct ServerProcess {
@@ -24,6 +39,26 @@ impl ServerProcess {
 
     /// The same at an address.
     pub fn start_at(address: SocketAddr, data_dir: &Path) -> Self {
+        Self::start_with(address, data_dir, &[], None)
+    }
+
+    /// The same with variables of the environment, and with what it says on stderr in a file.
+    pub fn start_with(
+        address: SocketAddr,
+        data_dir: &Path,
+        environment: &[(&str, &str)],
+        stderr: Option<&Path>,
+    ) -> Self {
+        Self::try_start_with(address, data_dir, environment, stderr).expect("it says where it is")
+    }
+
+    /// The same where it may end instead.
+    pub fn try_start_with(
+        address: SocketAddr,
+        data_dir: &Path,
+        environment: &[(&str, &str)],
+        stderr: Option<&Path>,
+    ) -> Option<Self> {
         let mut command = Command::new(TIDINGS);
         // Those that scale the tests are no configuration of a server, and a server refuses what it does not know.
         for (name, _) in
@@ -31,25 +66,41 @@ impl ServerProcess {
         {
             command.env_remove(name);
         }
-        let mut child = command
-            .args(["serve", "--listen", &address.to_string(), "--data-dir"])
-            .arg(data_dir)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+        command.args(["serve", "--listen", &address.to_string(), "--data-dir"]).arg(data_dir);
+        command.envs(environment.iter().copied()).stdout(Stdio::piped());
+        if let Some(path) = stderr {
+            command.stderr(File::create(path).expect("a file"));
+        }
+        let mut child = command.spawn().expect("the binary starts");
         let greeting = BufReader::new(child.stdout.take().expect("its output"));
         let url = greeting
             .lines()
             .map_while(Result::ok)
-            .find_map(|line| Some(line.trim().strip_prefix("Open")?.trim().trim_end_matches('/').to_owned()))
-            .expect("it says where it is");
-        Self { api: Api::new(url), child }
+            .find_map(|line| Some(line.trim().strip_prefix("Open")?.trim().trim_end_matches('/').to_owned()));
+        let Some(url) = url else {
+            child.wait().expect("it can be waited for");
+            return None;
+        };
+        Some(Self { api: Api::new(url), child })
     }
 
     /// kill -9, and waits until the process is gone.
     pub fn kill(mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it can be waited for");
+    }
+
+    /// How it ended by itself; nothing when it did not within this time.
+    pub fn wait_for_end(mut self, patience: Duration) -> Option<Ended> {
+        let begun = Instant::now();
+        while begun.elapsed() < patience {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                let is_abort = status.signal() == Some(Signal::ABORT.as_raw());
+                return Some(if is_abort { Ended::Aborted } else { Ended::Otherwise(status) });
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        None
     }
 
     /// SIGTERM, and whether it ended in order.

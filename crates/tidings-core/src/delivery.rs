@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::events::{Event, EventBody};
+use crate::fail_points::{FailPoint, fails, reached};
 use crate::ids::{ConversationId, LogId, Pos, StreamId, UserId};
 use crate::limits::ROSTER_BYTES_MAX;
 use crate::ports::event_log::{EventLog, Tailed};
@@ -88,6 +89,7 @@ impl Delivery {
                 Tailed::Events(events) => events,
                 Tailed::Behind => self.read_log().await,
             };
+            reached(FailPoint::Tailed);
             for events in events.chunks(ROSTERS_AT_ONCE) {
                 self.load_rosters(&mut dispatcher, events).await;
                 for event in events {
@@ -157,8 +159,14 @@ impl Delivery {
             return;
         }
         let ended_after = self.watermark();
-        let rosters =
-            self.until_read("loading rosters", || self.store.load_rosters(&missing, ended_after)).await;
+        let load = async || {
+            if fails(FailPoint::RostersLoading) {
+                return Err(StoreError::Failed);
+            }
+            self.store.load_rosters(&missing, ended_after).await
+        };
+        let rosters = self.until_read("loading rosters", load).await;
+        reached(FailPoint::RostersLoaded);
         add(&self.counters.rosters_loaded, rosters.len());
         for (id, intervals) in missing.into_iter().zip(rosters) {
             dispatcher.rosters.insert(id, intervals);
@@ -182,6 +190,7 @@ impl Delivery {
         // The embedded log is dense and gives no place before all that precede it: so what is at or below this one has
         // been queued. A log with holes has to say by itself how far it is complete.
         self.watermark.fetch_max(event.log_id.0, Ordering::AcqRel);
+        reached(FailPoint::WatermarkMoved);
     }
 
     /// Delivers what lies between the last event that was delivered and this one, from the store.
@@ -232,9 +241,11 @@ impl Delivery {
     }
 
     fn offer(&self, event: &Arc<Event>, next: &Token, users: &[UserId]) {
+        reached(FailPoint::TailPushed);
         add(&self.counters.events, 1);
         add(&self.counters.offers, users.len());
         self.outbox.emit(event, next, &mut users.iter().copied());
+        reached(FailPoint::Offered);
     }
 
     /// Asks the store until it answers: delivery may stand still, it may not skip.

@@ -15,6 +15,7 @@ pub mod conversations;
 pub mod delivery;
 pub mod error;
 pub mod events;
+pub mod fail_points;
 pub mod idempotency;
 pub mod ids;
 pub mod limits;

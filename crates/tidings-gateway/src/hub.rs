@@ -14,6 +14,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use tidings_core::clock::Timestamp;
 use tidings_core::events::Event;
+use tidings_core::fail_points::{FailPoint, reached};
 use tidings_core::ids::{SessionId, UserId};
 use tidings_core::ports::outbox::Outbox;
 use tidings_core::sync::Token;
@@ -124,7 +125,9 @@ impl Outbox for Hub {
                 for connection in &slot.connections {
                     let frame = frame.get_or_insert_with(|| {
                         self.counters.encoded();
-                        encode_live(event, next)
+                        let frame = encode_live(event, next);
+                        reached(FailPoint::FrameEncoded);
+                        frame
                     });
                     connection.state().deliver(connection, frame);
                     given += 1;

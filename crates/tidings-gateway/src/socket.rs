@@ -7,6 +7,8 @@ pub(crate) mod ack;
 mod connect;
 mod messages;
 mod replay;
+#[cfg(feature = "fail-points")]
+mod steps;
 mod sync;
 
 use std::future::Future;
@@ -52,6 +54,8 @@ pub struct SocketHandler {
 /// The Socket.IO server over these services, with the limits that they name.
 #[must_use]
 pub fn socket_server(services: Arc<Services>, hub: Arc<Hub>) -> Server<SocketHandler> {
+    #[cfg(feature = "fail-points")]
+    steps::watch();
     let limits = &services.limits;
     let config = Config {
         payload_bytes_max: limits.socket_payload_bytes_max,

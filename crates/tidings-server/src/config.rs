@@ -14,9 +14,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tidings_core::limits::{LimitError, Limits};
+use tidings_store_sqlite::Upkeep;
 use tracing_subscriber::EnvFilter;
 
 pub use mistakes::{Mistake, Mistakes};
+
+/// Below this a checkpoint would come with every other commit.
+const WAL_BYTES_LEAST: u64 = 128 * 1024;
+/// Above this a start after a crash would take seconds.
+const WAL_BYTES_MOST: u64 = 1024 * 1024 * 1024;
 
 /// The configuration of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +33,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where truth is kept.
     pub store: Store,
+    /// Above this size of the store's write-ahead log, in bytes, sends pause for a checkpoint.
+    pub wal_bytes_max: u64,
     /// What goes to the log, as a filter of `tracing`: `info`, `tidings_gateway=debug,info`.
     pub log_filter: String,
     /// How it looks.
@@ -57,6 +65,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
             data_dir: PathBuf::from("./data"),
             store: Store::Sqlite,
+            wal_bytes_max: Upkeep::default().wal_bytes_max,
             log_filter: "info".to_owned(),
             log_format: LogFormat::Text,
             limits: Limits::default(),
@@ -152,6 +161,11 @@ impl Config {
                     _ => return Err(format!("{value:?} is not served by this version: sqlite")),
                 }
             }
+            "wal_bytes_max" => {
+                let is_fit = |bytes: &u64| (WAL_BYTES_LEAST..=WAL_BYTES_MOST).contains(bytes);
+                let range = || format!("{value:?} is not from {WAL_BYTES_LEAST} to {WAL_BYTES_MOST}");
+                self.wal_bytes_max = value.parse().ok().filter(is_fit).ok_or_else(range)?;
+            }
             "log.filter" => {
                 EnvFilter::builder()
                     .parse(value)
@@ -226,9 +240,10 @@ impl Config {
         };
         let Store::Sqlite = self.store;
         let mut text = format!(
-            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\n\n[log]\nfilter = {}\nformat = \"{format}\"\n\n[limits]\n",
+            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\nwal_bytes_max = {}\n\n[log]\nfilter = {}\nformat = \"{format}\"\n\n[limits]\n",
             self.listen,
             quote(&self.data_dir.to_string_lossy()),
+            self.wal_bytes_max,
             quote(&self.log_filter),
         );
         for (name, value) in self.limits.list() {

@@ -38,7 +38,7 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
             data_dir: config.data_dir.clone(),
             vfs,
             readers: readers(),
-            upkeep: Upkeep::default(),
+            upkeep: Upkeep { wal_bytes_max: config.wal_bytes_max, ..Upkeep::default() },
             on_fatal,
             ids: Arc::clone(&ids),
             clock: Arc::clone(&clock),

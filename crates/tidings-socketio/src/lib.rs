@@ -52,6 +52,7 @@ mod handler;
 mod handshake;
 mod id;
 mod server;
+pub mod steps;
 mod transport;
 
 pub use close::CloseReason;

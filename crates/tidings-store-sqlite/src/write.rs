@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tidings_core::clock::Timestamp;
 use tidings_core::conversations::Head;
 use tidings_core::events::{Event, EventBody};
+use tidings_core::fail_points::{FailPoint, reached};
 use tidings_core::ids::{ConversationId, LogId, Pos, Seq, SessionId, StreamId, UserId};
 
 use crate::events;
@@ -247,7 +248,9 @@ impl<'a> Tx<'a> {
         }
         for draft in &drafts {
             events::insert(self.conn, draft)?;
+            reached(FailPoint::EventInserted);
         }
+        reached(FailPoint::Settled);
         Ok(drafts)
     }
 

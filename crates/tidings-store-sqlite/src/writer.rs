@@ -16,6 +16,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 use tidings_core::error::StoreError;
+use tidings_core::fail_points::{FailPoint, reached};
 use tidings_core::ports::event_log::EventLog;
 
 use crate::read::Readers;
@@ -99,7 +100,10 @@ impl Writer {
         }
         let queue = self.queue.read();
         match queue.as_ref().ok_or(StoreError::Failed)?.try_send(request) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                reached(FailPoint::Queued);
+                Ok(())
+            }
             Err(TrySendError::Full(_)) => {
                 count(&self.counters.overloads);
                 Err(StoreError::Overloaded)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::fail_points::{FailPoint, reached};
 use crate::ids::{ClientMessageId, ConversationId};
 use crate::ports::store::AppendMessage;
 use crate::services::Services;
@@ -44,10 +45,12 @@ impl Services {
     /// those who left, [`Error::ClientMessageIdReused`]; after `OutcomeUnknown` send again with the same id.
     pub async fn send_message(&self, actor: &Actor, command: SendMessage) -> Result<Sent, Error> {
         let checked = check_send(&command, &self.limits).map_err(Error::Invalid)?;
+        reached(FailPoint::Checked);
         let now = self.clock.now();
         let kind = checked.kind.as_str().as_bytes();
         let metadata = checked.metadata.as_deref().unwrap_or_default().as_bytes();
         let request_mac = self.request_macs.of(&[kind, command.content.as_bytes(), metadata]);
+        reached(FailPoint::Hashed);
         let client_id = command.client_message_id.unwrap_or_else(|| ClientMessageId(self.ids.uuid(now)));
         let append = AppendMessage {
             actor: *actor,
@@ -59,6 +62,8 @@ impl Services {
             metadata: checked.metadata,
             now,
         };
-        self.store.append_message(append).await
+        let sent = self.store.append_message(append).await;
+        reached(FailPoint::Returned);
+        sent
     }
 }

@@ -1,6 +1,7 @@
 //! What the gateway keeps of one connection: who it is, and whether it is live.
 
 use parking_lot::Mutex;
+use tidings_core::fail_points::{FailPoint, reached};
 use tidings_core::ids::LogId;
 use tidings_core::sessions::Actor;
 use tidings_socketio::{Connection, SharedFrame};
@@ -43,6 +44,7 @@ impl Member {
             Gate::Open { replayed_through } if frame.tag() > replayed_through.0 => {
                 // A full queue closes the connection with its reason; the client resumes by its token.
                 let _ = connection.send(frame.clone());
+                reached(FailPoint::FrameQueued);
             }
             Gate::Open { .. } => {}
             Gate::Closed { held, bytes } => {

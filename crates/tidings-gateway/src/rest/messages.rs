@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use tidings_core::error::Code;
+use tidings_core::fail_points::{FailPoint, reached};
 use tidings_core::ids::{ConversationId, MessageId, Seq};
 use tidings_core::messages::HistoryAnchor;
 use tidings_core::services::Services;
@@ -31,8 +32,11 @@ pub(super) async fn post_message(
         let detail = "a message is retried by its clientMessageId, not by an Idempotency-Key";
         return Err(DecodeError::of_field("/clientMessageId", Code::MissingField, detail).into());
     }
+    reached(FailPoint::RestDecoded);
     let sent = services.send_message(&actor, command).await?;
-    Ok(made(sent.replayed, convert::messages::message(&sent.message)))
+    let answer = made(sent.replayed, convert::messages::message(&sent.message));
+    reached(FailPoint::RestEncoded);
+    Ok(answer)
 }
 
 pub(super) async fn get_messages(

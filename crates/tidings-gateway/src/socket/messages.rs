@@ -1,5 +1,6 @@
 //! `message:send`.
 
+use tidings_core::fail_points::{FailPoint, reached};
 use tidings_core::services::Services;
 use tidings_core::sessions::Actor;
 use tidings_protocol::messages::SendMessageRequest;
@@ -22,6 +23,9 @@ pub(super) async fn on_message_send(
     let event: SendMessageEvent = decode_json(body, &services.limits)?;
     let (conversation, request): (String, SendMessageRequest) = event.into();
     let command = convert::messages::send_message(read_id(&conversation), request)?;
+    reached(FailPoint::SocketDecoded);
     let sent = services.send_message(actor, command).await?;
-    Ok(to_json(&MessageAck { ok: true, message: convert::messages::message(&sent.message) }))
+    let ack = to_json(&MessageAck { ok: true, message: convert::messages::message(&sent.message) });
+    reached(FailPoint::AckEncoded);
+    Ok(ack)
 }

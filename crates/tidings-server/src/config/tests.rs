@@ -66,7 +66,7 @@ fn port_alone_keeps_the_address() {
 #[test]
 fn all_mistakes_are_told_at_once_by_key_and_source() {
     let said = mistakes(
-        "listn = '127.0.0.1:3000'\nport = 3\ndata_dir = true\nstore = 'postgres://x'\n\
+        "listn = '127.0.0.1:3000'\nport = 3\ndata_dir = true\nstore = 'postgres://x'\nwal_bytes_max = 1\n\
          [limits]\ncontent_bytes_max = 0\ncontent_max = 1\nuser_ids_max = 'many'\nusername_chars_min = 32\n\
          username_chars_max = 4\n[log]\nfilter = 'a=b=c'\nformat = 'xml'\n",
         &[

@@ -18,6 +18,7 @@ use crate::codec::{engine, socket};
 use crate::config::Config;
 use crate::frame::SharedFrame;
 use crate::handler::{ConnectError, Event, Handler, Handshake, Peer};
+use crate::steps::{Step, reached};
 use crate::transport::{Stop, Verdict};
 
 /// The conversation with one client.
@@ -248,6 +249,7 @@ impl<H: Handler> Session<H> {
     fn acknowledge(&self, done: Done) {
         if let (Some(id), Some(args_json)) = (done.ack_id, done.args_json) {
             self.link.send_from_task(SharedFrame::ack(id, &args_json));
+            reached(Step::AckQueued);
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::close::CloseReason;
 use crate::codec::websocket::{DecodeError, Decoder, Limits, Message};
 use crate::connection::Link;
 use crate::frame::SharedFrame;
+use crate::steps::{Step, reached};
 
 /// Frames in one system call: at 64 its price is spread thin, and the kernel takes up to 1,024.
 const FLUSH_FRAMES_MAX: usize = 64;
@@ -117,6 +118,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> WebSocketTransport<I> {
                     return Poll::Ready(Ok(()));
                 }
             }
+            reached(Step::Flushing);
             let mut slices = [IoSlice::new(&[]); FLUSH_FRAMES_MAX];
             let mut count = 0;
             for (slice, frame) in slices.iter_mut().zip(&self.writing) {
@@ -129,6 +131,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> WebSocketTransport<I> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             *progress = true;
+            reached(Step::Flushed);
             self.on_written(bytes, link);
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 use tidings_core::conversations::Role;
 use tidings_core::events::EventBody;
+use tidings_core::fail_points::{FailPoint, reached};
 use tidings_core::idempotency::RequestMac;
 use tidings_core::ids::{ConversationId, MessageId, UserId};
 use tidings_core::messages::{Error, Message, Sent};
@@ -41,7 +42,9 @@ pub(super) fn append_message(
         let original = find_original(tx.conn, append)?;
         return replay(append, original.ok_or(Unexpected::Broken("a duplicate without its original"))?);
     }
+    reached(FailPoint::MessageInserted);
     let given = tx.next_message(append.conversation, append.actor.user, sender)?;
+    reached(FailPoint::NumbersGiven);
     if given != planned {
         return Err(Unexpected::Broken("a message was stored at another place than it was given").into());
     }
@@ -90,12 +93,16 @@ fn find_original(
 ) -> rusqlite::Result<Option<(Message, RequestMac)>> {
     let mut statement = conn.prepare_cached(&original_sql())?;
     let key = (append.client_id.as_bytes(), append.conversation.as_bytes(), append.actor.user.as_bytes());
-    statement.query_row(key, |row| Ok((message_of(row)?, RequestMac(row.get(11)?)))).optional()
+    let found = statement.query_row(key, |row| Ok((message_of(row)?, RequestMac(row.get(11)?)))).optional();
+    reached(FailPoint::OriginalLookedUp);
+    found
 }
 
 /// The membership under which a send stands, as the requests before it have left it.
 fn get_sender(tx: &mut Tx<'_>, conversation: ConversationId, user: UserId) -> Result<Sender, Failure<Error>> {
-    let sender = match find_sender(tx.conn, conversation, user)? {
+    let found = find_sender(tx.conn, conversation, user)?;
+    reached(FailPoint::MembershipLookedUp);
+    let sender = match found {
         None => return Err(Failure::Refused(Error::NotFound)),
         Some(None) => return Err(Failure::Refused(Error::NotParticipant)),
         Some(Some(sender)) => sender,

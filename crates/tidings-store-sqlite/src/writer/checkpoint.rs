@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tidings_core::fail_points::{FailPoint, reached};
 
 use super::trouble::{Trouble, is_full};
 use crate::stats::{Counters, add};
@@ -50,8 +51,10 @@ impl WalSize {
 
     /// One checkpoint, in which the writer stands still.
     pub(super) fn checkpoint(&mut self, conn: &Connection, counters: &Counters) -> Result<(), Trouble> {
+        reached(FailPoint::Checkpointing);
         let begun = Instant::now();
         let ran = restart(conn);
+        reached(FailPoint::Checkpointed);
         let busy = !matches!(ran, Ok(true));
         counters.checkpoint(begun.elapsed(), busy);
         let pages = self.pages.load(Ordering::Relaxed);

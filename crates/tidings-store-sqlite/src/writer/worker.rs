@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tidings_core::error::StoreError;
 use tidings_core::events::{Event, EventBody};
+use tidings_core::fail_points::{FailPoint, fails, reached};
 use tidings_core::ids::LogId;
 use tidings_core::ports::event_log::EventLog;
 
@@ -20,7 +21,7 @@ use crate::heads::flush::Round;
 use crate::read::Readers;
 use crate::state::Memory;
 use crate::stats::{Counters, add, count};
-use crate::write::{Draft, Request, Tx};
+use crate::write::{Draft, Request, Tx, Unexpected};
 
 /// Requests in one transaction.
 const BATCH_MAX: usize = 512;
@@ -126,8 +127,10 @@ impl Worker {
             Ok(events) => {
                 if !events.is_empty() {
                     self.log.publish(events);
+                    reached(FailPoint::Published);
                 }
                 self.answer(batch, Ok(()));
+                reached(FailPoint::Answered);
             }
             Err(Trouble::Full) => {
                 count(&self.counters.disk_fulls);
@@ -166,6 +169,10 @@ impl Worker {
 
     /// One transaction. What it gives is durable, and what the memory holds is true.
     fn attempt(&mut self, batch: &mut [Box<dyn Request>]) -> Result<Vec<Arc<Event>>, Trouble> {
+        reached(FailPoint::BatchTaken);
+        if fails(FailPoint::Beginning) {
+            return Err(Trouble::Unexpected(Unexpected::Broken("a test wants it")));
+        }
         begin(&self.conn)?;
         let mut staged = self.memory.stage();
         let mut drafts: Vec<Draft> = Vec::new();
@@ -176,8 +183,13 @@ impl Worker {
                 Err(error) => return Err(roll_back(&self.conn, Trouble::before_commit(error))),
             }
         }
+        if fails(FailPoint::Committing) {
+            return Err(roll_back(&self.conn, Trouble::Fatal("a test wants it".to_owned())));
+        }
         commit(&self.conn).map_err(|trouble| roll_back(&self.conn, trouble))?;
+        reached(FailPoint::Committed);
         self.memory.apply(staged);
+        reached(FailPoint::Merged);
         self.count_committed(&drafts);
         if !drafts.is_empty() && self.flush_due.is_none() {
             self.flush_due = Some(Instant::now() + self.upkeep.flush_every);
@@ -237,8 +249,14 @@ impl Worker {
         let piece = round
             .write(&self.conn, overlay)
             .map_err(|error| roll_back(&self.conn, Trouble::before_commit(error.into())))?;
+        reached(FailPoint::HeadsWritten);
+        if fails(FailPoint::HeadsCommitting) {
+            return Err(roll_back(&self.conn, Trouble::Full));
+        }
         commit(&self.conn).map_err(|trouble| roll_back(&self.conn, trouble))?;
+        reached(FailPoint::HeadsCommitted);
         overlay.forget(&piece.streams);
+        reached(FailPoint::HeadsForgotten);
         round.advance(&piece);
         count(&self.counters.head_flushes);
         if piece.done {
