@@ -94,6 +94,10 @@ impl Stage {
         if self.crowd.dialect == Dialect::Tidings && !verdict.is_good() {
             report.fail(format!("{line}: {verdict:?}"));
         }
+        if measured.refused > 0 {
+            let refusal = measured.refusal.as_deref().unwrap_or_default();
+            report.fail(format!("{line}: {} sends were refused: {refusal}", measured.refused));
+        }
         Ok(measured)
     }
 
