@@ -6,7 +6,7 @@ use anyhow::ensure;
 use tidings_core::clock::{Clock as _, SystemClock};
 
 use crate::checker::Verdict;
-use crate::cpu::CpuTime;
+use crate::cpu::{self, CpuTime};
 use crate::crowd::{Choice, Crowd, Door, Pace, Run};
 use crate::engine::{Engine, Nanos};
 use crate::latency::Latency;
@@ -45,6 +45,8 @@ pub(crate) struct Measured {
     pub shown: Latency,
     pub server_cpu: Duration,
     pub generator_cpu: Duration,
+    /// Of all other processes of the machine meanwhile.
+    pub others_cpu: Duration,
     pub wall: Duration,
     pub sends: u64,
     pub refused: u64,
@@ -64,6 +66,11 @@ impl Measured {
     /// The part of one core that the generator used.
     pub(crate) fn generator_share(&self) -> f64 {
         self.generator_cpu.as_secs_f64() / self.wall.as_secs_f64()
+    }
+
+    /// The part of one core that everybody else used: of the peer its databases, else nobody should be there.
+    pub(crate) fn others_share(&self) -> f64 {
+        self.others_cpu.as_secs_f64() / self.wall.as_secs_f64()
     }
 
     /// The generator had no time left: the figure is its own.
@@ -89,9 +96,10 @@ pub(crate) fn measure(
     run.window = (warm, until);
     crowd.begin_run(engine, run);
     drive(engine, crowd, warm)?;
-    let before = (CpuTime::of(pid), CpuTime::of(std::process::id()), engine.now());
+    let before = (CpuTime::of(pid), CpuTime::of(std::process::id()), engine.now(), cpu::worked());
     drive(engine, crowd, until)?;
-    let after = (CpuTime::of(pid), CpuTime::of(std::process::id()), engine.now());
+    let after = (CpuTime::of(pid), CpuTime::of(std::process::id()), engine.now(), cpu::worked());
+    let (server_cpu, generator_cpu) = (after.0.since(&before.0), after.1.since(&before.1));
     if let Some(run) = &mut crowd.run {
         run.is_over = true;
     }
@@ -111,8 +119,9 @@ pub(crate) fn measure(
         deliveries_per_second: as_float(run.deliveries) / wall.as_secs_f64(),
         answered: run.answered,
         shown: run.shown,
-        server_cpu: after.0.since(&before.0),
-        generator_cpu: after.1.since(&before.1),
+        server_cpu,
+        generator_cpu,
+        others_cpu: after.3.saturating_sub(before.3).saturating_sub(server_cpu + generator_cpu),
         wall,
         sends: run.answers,
         refused: run.refused,
