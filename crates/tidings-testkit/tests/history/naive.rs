@@ -13,7 +13,7 @@ async fn run(seed: u64, fault: Option<Fault>) -> Report {
         away_max: Duration::from_millis(2),
         retry_pause: Duration::from_millis(1),
         // The double needs no time; what is not shown at once never is.
-        patience: Duration::from_millis(500),
+        patience: Duration::from_secs(2),
         ..Plan::small(seed)
     };
     let report = Workload::run(Arc::new(Naive::new(seed, fault)), plan).await;
@@ -70,16 +70,28 @@ async fn f5_a_crash_between_write_and_publish_is_never_delivered() {
 
 #[tokio::test]
 async fn f5_a_write_that_fails_after_the_publish_loses_what_was_acknowledged_and_shown() {
-    assert_found(
-        Fault::WriteFailsAfterPublish,
-        &[
-            Violation::AcknowledgedLost,
-            Violation::ShownNotStored,
-            Violation::PositionHole,
-            Violation::SequenceHole,
-        ],
-    )
-    .await;
+    let named = [
+        Violation::AcknowledgedLost,
+        Violation::ShownNotStored,
+        Violation::PositionHole,
+        Violation::SequenceHole,
+    ];
+    // A retry may stand at another place than the one that was shown first, or not be done when the run ends.
+    let others = [
+        Violation::OtherThanAcknowledged,
+        Violation::AnswersDiffer,
+        Violation::PlaceAcknowledgedTwice,
+        Violation::OvertookAcknowledged,
+        Violation::RefusedStored,
+        Violation::HistoryLacks,
+        Violation::NeverDelivered,
+        Violation::NotShown,
+        Violation::NotCaughtUp,
+        Violation::ShownTwice,
+        Violation::ShownOutOfOrder,
+        Violation::ShownOtherwise,
+    ];
+    assert_found_with(Fault::WriteFailsAfterPublish, &named, &others).await;
 }
 
 #[tokio::test]
