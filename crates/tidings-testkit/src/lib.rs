@@ -14,4 +14,6 @@ pub mod disk;
 pub mod history;
 #[cfg(feature = "proxy")]
 pub mod proxy;
+#[cfg(feature = "recount")]
+pub mod recount;
 pub mod scale;

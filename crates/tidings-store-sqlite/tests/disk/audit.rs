@@ -4,17 +4,12 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use tidings_testkit::recount::recount;
 
 /// Asserts that the database is intact, and that right after a start every head and mark is what a count of all rows
 /// gives.
 pub fn assert_sound(database: &Path, context: &str) {
-    let db = Connection::open(database).unwrap();
-    let verdict: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(verdict, "ok", "{context}");
-    for (what, sql) in RECOUNTS {
-        let wrong: i64 = db.query_row(sql, [], |row| row.get(0)).unwrap();
-        assert_eq!(wrong, 0, "{context}: {what}");
-    }
+    assert_eq!(recount(database).unwrap(), [] as [String; 0], "{context}");
 }
 
 /// Every row of every table, in order.
@@ -39,46 +34,3 @@ fn rows(db: &Connection, table: &str) -> Vec<String> {
     rows.sort();
     rows
 }
-
-/// Each counts what is wrong after a start, from the rows alone.
-const RECOUNTS: [(&str, &str); 6] = [
-    (
-        "a head is not what its events say",
-        "SELECT count(*) FROM head AS h
-         LEFT JOIN (SELECT stream, count(*) AS n, max(pos) AS pos, max(log_id) AS log FROM event GROUP BY stream) AS e
-           ON e.stream = h.stream
-         WHERE (h.last_pos, h.last_pos, h.last_log) IS NOT (e.pos, e.n, e.log)",
-    ),
-    (
-        "a conversation's head is not what its messages say",
-        "SELECT count(*) FROM head AS h
-         LEFT JOIN (SELECT conversation, count(*) AS n, max(seq) AS seq, max(ord) AS ord, max(log_id) AS log
-                    FROM message GROUP BY conversation) AS m ON m.conversation = substr(h.stream, 2)
-         WHERE h.kind = 1 AND m.n > 0 AND (h.last_seq, h.last_seq, h.last_ord, h.last_sent_log)
-               IS NOT (m.seq, m.n, m.ord, m.log)",
-    ),
-    (
-        "the log has a hole",
-        "SELECT (SELECT max(log_id) - count(*) FROM event) + (SELECT max(log_id) FROM event)
-              - (SELECT value FROM meta WHERE key = 'log_id_max')",
-    ),
-    (
-        "a message and its event disagree",
-        "SELECT (SELECT count(*) FROM message) + (SELECT count(*) FROM event WHERE kind = 0)
-              - 2 * (SELECT count(*) FROM message AS m JOIN event AS e
-                     ON e.log_id = m.log_id AND e.kind = 0 AND e.pos = m.pos AND e.ref = m.seq
-                        AND e.actor = m.sender AND substr(e.stream, 2) = m.conversation)",
-    ),
-    (
-        "somebody is in twice",
-        "SELECT count(*) FROM (SELECT 1 FROM membership WHERE to_pos IS NULL
-                               GROUP BY conversation, user HAVING count(*) > 1)",
-    ),
-    (
-        "a sender's mark is behind what they sent",
-        "SELECT count(*) FROM membership AS i JOIN message AS m
-           ON m.conversation = i.conversation AND m.sender = i.user AND m.pos > i.from_pos
-              AND (i.to_pos IS NULL OR m.pos < i.to_pos)
-         WHERE i.read_seq < m.seq OR i.read_ord < m.ord OR i.public_read_seq < m.seq OR i.delivered_seq < m.seq",
-    ),
-];
