@@ -1,6 +1,6 @@
 //! Counting a data set of the embedded store again, from its rows alone: what the store promises, whoever wrote them.
 //!
-//! To add a promise: a line in [`RECOUNTS`] that counts what breaks it.
+//! To add a promise: a line in the table below that counts what breaks it.
 
 use std::path::Path;
 
