@@ -83,15 +83,16 @@ fn write_room(tables: &Tables, room: &Room) -> anyhow::Result<()> {
     .execute((stream, stream[0], room.messages, log + room.messages))?;
     let mut insert = db.prepare_cached(
         "INSERT INTO membership (conversation, user, from_pos, from_seq, history_from_seq, from_log, joined_at, role,
-             state, read_seq, read_ord, read_all, public_read_seq, delivered_seq, marks_log)
-         VALUES (?1, ?2, 1, 1, 1, ?3, ?4, ?5, ?8, ?6, ?6, 0, ?6, ?6, ?7)",
+             state, read_seq, read_ord, read_all, public_read_seq, delivered_seq, marks_log, count_at_from)
+         VALUES (?1, ?2, 1, 1, 1, ?3, ?4, ?5, ?8, ?6, ?6, 0, ?6, ?6, ?7, ?9)",
     )?;
+    let count = i64::try_from(room.members.len())?;
     for (k, member) in (0..).zip(&room.members) {
         let read = last_sent_by(room, k);
         let marks_log = log + read;
         let role = if k == 0 { Role::Owner } else { Role::Member };
         let state = MembershipState::Active.as_str();
-        insert.execute((id, member, log, now, role.as_str(), read, marks_log, state))?;
+        insert.execute((id, member, log, now, role.as_str(), read, marks_log, state, count))?;
     }
     Ok(())
 }

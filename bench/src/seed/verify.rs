@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 /// Each counts what is wrong.
-const RECOUNTS: [(&str, &str); 6] = [
+const RECOUNTS: [(&str, &str); 7] = [
     (
         "a head is not what its events say",
         "SELECT count(*) FROM head AS h
@@ -37,6 +37,15 @@ const RECOUNTS: [(&str, &str); 6] = [
         "somebody is in twice",
         "SELECT count(*) FROM (SELECT 1 FROM membership WHERE to_pos IS NULL
                                GROUP BY conversation, user HAVING count(*) > 1)",
+    ),
+    (
+        "a joining or leaving has another number of participants than are in after it",
+        "SELECT count(*) FROM (
+             SELECT conversation, from_pos AS pos, count_at_from AS count FROM membership
+             UNION ALL
+             SELECT conversation, to_pos, count_at_to FROM membership WHERE to_pos IS NOT NULL) AS at
+         WHERE at.count <> (SELECT count(*) FROM membership AS m WHERE m.conversation = at.conversation
+                            AND m.from_pos <= at.pos AND (m.to_pos IS NULL OR m.to_pos > at.pos))",
     ),
     (
         "a sender's mark is behind what they sent",
