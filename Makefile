@@ -9,11 +9,11 @@ run: ## Build and serve on http://127.0.0.1:3000, with ./data as the data direct
 	cargo run --locked --release --package tidings-server -- serve
 
 test: ## Format, lints, every test, and the README's tour
-	@scripts/need.sh cc cargo rustfmt clippy node npm curl
+	@scripts/need.sh cc cargo rustfmt clippy node npm curl faketime
 	scripts/test.sh
 
 chaos: ## The long reliability tests, about an hour: each prints what was acknowledged, lost, doubled, reordered
-	@scripts/need.sh cc cargo
+	@scripts/need.sh cc cargo faketime
 	scripts/chaos.sh
 
 bench: ## Measure, beside the peer and what the machine can do: about half an hour; BENCH=--quick for five minutes

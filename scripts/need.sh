@@ -20,7 +20,7 @@ package_of() {
     node) echo nodejs ;;
     postgres) echo postgresql-15 ;;
     taskset | setpriv) echo util-linux ;;
-    npm | curl | redis-server) echo "$1" ;;
+    npm | curl | faketime | redis-server) echo "$1" ;;
   esac
 }
 

@@ -5,10 +5,10 @@
 //! membership events. It enters the tail in memory **before** it is fanned out, so that a device that resumes finds it
 //! there or gets it live. [`Delivery::run`] is the whole of it, top-down.
 
-mod presence;
 mod roster;
 mod stats;
 mod tail;
+mod tracked;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -221,7 +221,7 @@ impl Delivery {
                 let roster = dispatcher.rosters.at(id, event);
                 // Locked from the look at who is here until the event is in the tail: whoever comes later finds it.
                 let mut tail = self.tail.lock();
-                let (users, look_ups) = roster.audience(tail.presence());
+                let (users, look_ups) = roster.audience(tail.tracked());
                 tail.push(event, users, self.clock.now());
                 drop(tail);
                 add(&self.counters.local_look_ups, look_ups);

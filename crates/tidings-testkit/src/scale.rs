@@ -9,6 +9,7 @@
 //! | `TIDINGS_R17_ONLINE` | 1000 | members of a group of 10,000 who are online |
 //! | `TIDINGS_R18_ROUNDS` | 60 | people who come while messages are sent, into a group of each size |
 //! | `TIDINGS_R18_SEEDS` | 2 | loads in which everybody comes and goes |
+//! | `TIDINGS_R20_SEEDS` | 2 | loads under a clock that jumps |
 //! | `TIDINGS_CHAOS_SECONDS` | 0 | the run with everything at once, in seconds; 0 leaves it out |
 //! | `TIDINGS_SEED` | 1 | where the seeded tests begin |
 

@@ -16,7 +16,7 @@ use crate::ids::{ConversationId, Pos, UserId};
 use crate::limits::ROSTER_LOCAL_ABOVE;
 use crate::ports::store::Interval;
 
-use super::presence::Presence;
+use super::tracked::TrackedUsers;
 use local::Local;
 
 /// What an entry costs beside its members, in bytes: map, lists and struct.
@@ -97,14 +97,14 @@ impl Rosters {
 
 impl Roster {
     /// Whom the event has to be offered to: everybody who is in, of a large group those who are on this node. And how
-    /// many had to be looked up to know that. The presence stays locked until the event is in the tail: see
+    /// many had to be looked up to know that. The tail stays locked until the event is in it: see
     /// [`Local::look`].
-    pub fn audience(&mut self, presence: &Presence) -> (&[UserId], usize) {
+    pub fn audience(&mut self, tracked: &TrackedUsers) -> (&[UserId], usize) {
         if self.settled.len() <= ROSTER_LOCAL_ABOVE {
             self.local = None;
             return (&self.settled, 0);
         }
-        self.local.get_or_insert_default().look(&self.settled, presence)
+        self.local.get_or_insert_default().look(&self.settled, tracked)
     }
 
     /// Settles everybody who is in at the event's position.
@@ -258,8 +258,8 @@ mod tests {
     }
 
     fn audience_of(rosters: &mut Rosters, id: ConversationId, event: &Event) -> Vec<u128> {
-        let presence = Presence::default();
-        let (users, _) = rosters.at(id, event).audience(&presence);
+        let tracked = TrackedUsers::default();
+        let (users, _) = rosters.at(id, event).audience(&tracked);
         let audience = users.iter().map(|user| user.0.as_u128()).collect();
         rosters.pass(id, event);
         audience
@@ -318,30 +318,30 @@ mod tests {
     #[test]
     fn a_large_group_offers_its_events_to_those_who_are_here() {
         let size = ROSTER_LOCAL_ABOVE as u128;
-        let (mut rosters, mut presence) = (Rosters::new(1 << 20), Presence::default());
-        let mut look = |presence: &Presence, event: &Event| {
-            let (users, look_ups) = rosters.at(HERE, event).audience(presence);
+        let (mut rosters, mut tracked) = (Rosters::new(1 << 20), TrackedUsers::default());
+        let mut look = |tracked: &TrackedUsers, event: &Event| {
+            let (users, look_ups) = rosters.at(HERE, event).audience(tracked);
             let looked = (users.len(), look_ups);
             rosters.pass(HERE, event);
             looked
         };
-        presence.enter(user(1), LogId(0));
+        tracked.enter(user(1), LogId(0));
         for n in 1..=size {
-            look(&presence, &joined(n as u64, n));
+            look(&tracked, &joined(n as u64, n));
         }
         let (small, large) = (size as usize, size as u64 + 1);
-        assert_eq!(look(&presence, &message(large)), (small, 0), "looking each up is as cheap as a list");
+        assert_eq!(look(&tracked, &message(large)), (small, 0), "looking each up is as cheap as a list");
         assert_eq!(
-            look(&presence, &joined(large + 1, size + 1)),
+            look(&tracked, &joined(large + 1, size + 1)),
             (1, 1),
             "the first look is at all who are here"
         );
-        assert_eq!(look(&presence, &message(large + 2)), (1, 0));
-        presence.enter(user(2), LogId(0));
-        presence.enter(user(size + 2), LogId(0));
-        assert_eq!(look(&presence, &message(large + 3)), (2, 2));
-        assert_eq!(look(&presence, &joined(large + 4, size + 2)), (3, 1));
-        assert_eq!(look(&presence, &left(large + 5, size + 2)), (3, 0), "one's own leaving is shown");
-        assert_eq!(look(&presence, &message(large + 6)), (2, 0));
+        assert_eq!(look(&tracked, &message(large + 2)), (1, 0));
+        tracked.enter(user(2), LogId(0));
+        tracked.enter(user(size + 2), LogId(0));
+        assert_eq!(look(&tracked, &message(large + 3)), (2, 2));
+        assert_eq!(look(&tracked, &joined(large + 4, size + 2)), (3, 1));
+        assert_eq!(look(&tracked, &left(large + 5, size + 2)), (3, 0), "one's own leaving is shown");
+        assert_eq!(look(&tracked, &message(large + 6)), (2, 0));
     }
 }

@@ -8,7 +8,7 @@ use crate::events::Event;
 use crate::ids::{LogId, UserId};
 use crate::limits::{TAIL_BYTES_MAX, TAIL_MS};
 
-use super::presence::Presence;
+use super::tracked::TrackedUsers;
 
 /// What a user was due, from the tail.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub(super) struct Tail {
     /// Everything above this place is in `entries`.
     floor: LogId,
     last: LogId,
-    presence: Presence,
+    tracked: TrackedUsers,
     elapsed: Elapsed,
 }
 
@@ -53,24 +53,24 @@ impl Tail {
             held: 0,
             floor: end,
             last: end,
-            presence: Presence::default(),
+            tracked: TrackedUsers::default(),
             elapsed: Elapsed::default(),
         }
     }
 
     pub fn track(&mut self, user: UserId) {
-        self.presence.enter(user, self.last);
+        self.tracked.enter(user, self.last);
     }
 
     pub fn untrack(&mut self, user: UserId, now: Timestamp) {
         let now_ms = self.elapsed.at(now);
-        self.presence.leave(user, now_ms);
-        self.presence.forget(now_ms);
+        self.tracked.leave(user, now_ms);
+        self.tracked.forget(now_ms);
     }
 
     /// Everybody for whom places in the tail are kept.
-    pub fn presence(&self) -> &Presence {
-        &self.presence
+    pub fn tracked(&self) -> &TrackedUsers {
+        &self.tracked
     }
 
     /// Takes an event in that is due to `users`; those who are not here are passed over.
@@ -78,7 +78,7 @@ impl Tail {
         let now_ms = self.elapsed.at(now);
         let mut held = 0;
         for user in users {
-            held += usize::from(self.presence.hold(*user, event.log_id, self.floor));
+            held += usize::from(self.tracked.hold(*user, event.log_id, self.floor));
         }
         let entry = Entry { event: Arc::clone(event), entered_ms: now_ms, held };
         self.bytes += entry.bytes();
@@ -92,8 +92,8 @@ impl Tail {
         self.entries.insert(index, entry);
         self.last = self.last.max(event.log_id);
         self.prune(now_ms);
-        self.presence.forget(now_ms);
-        self.presence.sweep(self.floor, self.held);
+        self.tracked.forget(now_ms);
+        self.tracked.sweep(self.floor, self.held);
     }
 
     pub fn after(&self, user: UserId, after: LogId) -> Option<TailPart> {
@@ -101,7 +101,7 @@ impl Tail {
         if after < self.floor || after > self.last {
             return None;
         }
-        let held = self.presence.held_after(user, after)?;
+        let held = self.tracked.held_after(user, after)?;
         Some(TailPart { events: held.filter_map(|log_id| self.entry(log_id)).collect(), through: self.last })
     }
 
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(after(&tail, 1, 0), Some((vec![1], 1)));
         push(&mut tail, 2, &[1], Timestamp(TAIL_MS + 1));
         assert_eq!(after(&tail, 1, 1), None);
-        assert_eq!(tail.presence.len(), 0);
+        assert_eq!(tail.tracked.len(), 0);
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
         push(&mut tail, 4, &[1], Timestamp(TAIL_MS + 1));
         assert_eq!(after(&tail, 1, 1), None);
         assert_eq!(after(&tail, 1, 2), Some((vec![3, 4], 4)));
-        assert!(!tail.presence.contains(user(2)));
+        assert!(!tail.tracked.contains(user(2)));
     }
 
     /// What users hold of an event counts as its own: an event to thousands who are here costs more than its text.

@@ -2,7 +2,7 @@
 
 use crate::ids::UserId;
 
-use super::super::presence::Presence;
+use super::super::tracked::TrackedUsers;
 
 /// A sorted list that follows the members and who is here.
 #[derive(Debug, Default)]
@@ -10,7 +10,7 @@ pub(super) struct Local {
     users: Vec<UserId>,
     /// Members who came in since the list was last looked at.
     newcomers: Vec<UserId>,
-    /// The changes of the presence that the list knows; nothing before the first look.
+    /// The comings and goings that the list knows; nothing before the first look.
     seen: Option<u64>,
 }
 
@@ -18,32 +18,32 @@ impl Local {
     /// The members who are here now, all of them; and how many had to be looked up to know it.
     ///
     /// Whoever comes after this look is not in the list. They find the event in the tail, or in the store, if the
-    /// presence stays locked from this look until the event is in the tail.
-    pub fn look(&mut self, members: &[UserId], presence: &Presence) -> (&[UserId], usize) {
-        let all = members.len().min(presence.len());
-        let changes = self.seen.and_then(|seen| presence.changes_since(seen));
+    /// tail stays locked from this look until the event is in it.
+    pub fn look(&mut self, members: &[UserId], tracked: &TrackedUsers) -> (&[UserId], usize) {
+        let all = members.len().min(tracked.len());
+        let changes = self.seen.and_then(|seen| tracked.changes_since(seen));
         let look_ups = match changes.filter(|changes| changes.len() <= all) {
             Some(changes) => {
                 let look_ups = changes.len() + self.newcomers.len();
                 for user in changes.chain(self.newcomers.drain(..)) {
-                    let is_in = presence.contains(user) && members.binary_search(&user).is_ok();
+                    let is_in = tracked.contains(user) && members.binary_search(&user).is_ok();
                     set(&mut self.users, user, is_in);
                 }
                 look_ups
             }
             None => {
                 self.users.clear();
-                if members.len() <= presence.len() {
-                    self.users.extend(members.iter().copied().filter(|user| presence.contains(*user)));
+                if members.len() <= tracked.len() {
+                    self.users.extend(members.iter().copied().filter(|user| tracked.contains(*user)));
                 } else {
-                    self.users.extend(presence.users().filter(|user| members.binary_search(user).is_ok()));
+                    self.users.extend(tracked.users().filter(|user| members.binary_search(user).is_ok()));
                     self.users.sort_unstable();
                 }
                 self.newcomers.clear();
                 all
             }
         };
-        self.seen = Some(presence.changed());
+        self.seen = Some(tracked.changed());
         (&self.users, look_ups)
     }
 
@@ -88,48 +88,50 @@ mod tests {
 
     #[test]
     fn members_are_looked_up_once_and_then_only_who_has_come_or_gone() {
-        let (members, mut presence, mut local) = (members(0..10_000), Presence::default(), Local::default());
+        let (members, mut tracked, mut local) =
+            (members(0..10_000), TrackedUsers::default(), Local::default());
         for n in 9_000..11_000 {
-            presence.enter(user(n), LogId(0));
+            tracked.enter(user(n), LogId(0));
         }
-        let (here, look_ups) = local.look(&members, &presence);
+        let (here, look_ups) = local.look(&members, &tracked);
         assert_eq!((here, look_ups), (&members[9_000..], 2_000), "the smaller of both sides is gone through");
-        assert_eq!(local.look(&members, &presence).1, 0);
-        presence.enter(user(7), LogId(0));
-        presence.leave(user(9_000), 0);
-        presence.forget(TAIL_MS + 1);
-        presence.enter(user(12_000), LogId(0));
-        let (here, look_ups) = local.look(&members, &presence);
+        assert_eq!(local.look(&members, &tracked).1, 0);
+        tracked.enter(user(7), LogId(0));
+        tracked.leave(user(9_000), 0);
+        tracked.forget(TAIL_MS + 1);
+        tracked.enter(user(12_000), LogId(0));
+        let (here, look_ups) = local.look(&members, &tracked);
         assert_eq!((here.len(), here[0], here[1], look_ups), (1_000, user(7), user(9_001), 3));
     }
 
     #[test]
     fn who_comes_into_the_group_is_found_wherever_they_are() {
-        let (mut members, mut presence, mut local) = (members(0..300), Presence::default(), Local::default());
-        presence.enter(user(300), LogId(0));
-        assert_eq!(local.look(&members, &presence).0, []);
+        let (mut members, mut tracked, mut local) =
+            (members(0..300), TrackedUsers::default(), Local::default());
+        tracked.enter(user(300), LogId(0));
+        assert_eq!(local.look(&members, &tracked).0, []);
         for n in 300..302 {
             members.push(user(n));
             local.come(user(n));
         }
-        assert_eq!(local.look(&members, &presence).0, [user(300)]);
-        presence.enter(user(301), LogId(0));
-        assert_eq!(local.look(&members, &presence).0, [user(300), user(301)]);
+        assert_eq!(local.look(&members, &tracked).0, [user(300)]);
+        tracked.enter(user(301), LogId(0));
+        assert_eq!(local.look(&members, &tracked).0, [user(300), user(301)]);
         members.retain(|member| *member != user(300));
         local.go(user(300));
-        assert_eq!(local.look(&members, &presence).0, [user(301)]);
-        presence.leave(user(300), 0);
-        presence.enter(user(300), LogId(0));
-        assert_eq!(local.look(&members, &presence).0, [user(301)], "coming back is not coming in");
+        assert_eq!(local.look(&members, &tracked).0, [user(301)]);
+        tracked.leave(user(300), 0);
+        tracked.enter(user(300), LogId(0));
+        assert_eq!(local.look(&members, &tracked).0, [user(301)], "coming back is not coming in");
     }
 
     #[test]
     fn more_changes_than_members_are_one_look_at_all() {
-        let (members, mut presence, mut local) = (members(0..300), Presence::default(), Local::default());
-        assert_eq!(local.look(&members, &presence), (&[][..], 0));
+        let (members, mut tracked, mut local) = (members(0..300), TrackedUsers::default(), Local::default());
+        assert_eq!(local.look(&members, &tracked), (&[][..], 0));
         for n in 0..100_000 {
-            presence.enter(user(n), LogId(0));
+            tracked.enter(user(n), LogId(0));
         }
-        assert_eq!(local.look(&members, &presence), (&members[..], 300));
+        assert_eq!(local.look(&members, &tracked), (&members[..], 300));
     }
 }
