@@ -12,10 +12,13 @@ test: ## Format, lints, every test, and the README's tour
 	@scripts/need.sh cc cargo rustfmt clippy node npm curl
 	scripts/test.sh
 
-# `make run` serves, `make test` tests everything, `make chaos` does so for an hour under faults, `make bench` measures.
-# All install what they need where they may.
+chaos: ## The long reliability tests, about an hour: each prints what was acknowledged, lost, doubled, reordered
+	@scripts/need.sh cc cargo
+	scripts/chaos.sh
 
-.PHONY: run test chaos bench help
+bench: ## Measure, beside the peer and what the machine can do: about half an hour; BENCH=--quick for five minutes
+	@scripts/need.sh cc cargo node npm postgres redis-server taskset setpriv
+	scripts/bench.sh $(BENCH)
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'

@@ -86,6 +86,18 @@ impl Checker {
         self.settle(operation, seq, "acknowledged");
     }
 
+    /// The server says that nothing was done.
+    pub(crate) fn refused(&mut self, operation: u64) {
+        let Some(known) = self.operation(operation) else { return };
+        let was_shown = known.shown > 0;
+        known.members = 0;
+        self.open -= 1;
+        if was_shown {
+            self.found.misplaced += 1;
+            self.tell(format!("misplaced: operation {operation} was refused and shown"));
+        }
+    }
+
     /// A device got a message. True when it was the last member that had to.
     pub(crate) fn shown(&mut self, device: u32, shown: Shown) -> bool {
         let Some(place) = self.places.get_mut(&(device, shown.conversation)) else {

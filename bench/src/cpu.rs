@@ -52,6 +52,17 @@ fn total(pid: u32) -> Option<Duration> {
     Some(TICK * ticks)
 }
 
+/// CPU time that all cores have worked since the machine began, for whomever.
+pub(crate) fn worked() -> Duration {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let fields = stat.lines().next().unwrap_or_default().split_ascii_whitespace().skip(1);
+    let ticks = fields.map(|field| field.parse::<u32>().unwrap_or_default());
+    // user, nice, system, idle, iowait, irq, softirq, steal; what follows is counted in user already.
+    let worked =
+        ticks.take(8).enumerate().filter(|(n, _)| ![3, 4].contains(n)).map(|(_, ticks)| TICK * ticks);
+    worked.sum()
+}
+
 /// What a process keeps in memory now, in bytes.
 pub(crate) fn rss_bytes(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

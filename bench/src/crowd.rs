@@ -34,8 +34,8 @@ pub(crate) struct Crowd {
     pub ended: Vec<String>,
     /// The operations that are being measured.
     pub run: Option<Run>,
-    /// Answers to requests of scenarios that are not sends: when each was answered, and with which status.
-    pub answers: VecDeque<(LinkId, u16, Nanos)>,
+    /// Answers to requests of scenarios that are not sends, and when they came.
+    pub answers: VecDeque<(LinkId, Nanos)>,
     /// Devices that are live.
     live: usize,
     posts: Vec<Post>,

@@ -2,11 +2,12 @@
 //! take a minute and a million Argon2 hashes a day.
 //!
 //! The store itself makes the tables; then everything is written as its own commits would have left it. The recounts
-//! of [`verify`] say whether that is so. Sets are kept under `bench-data` beside the build, by their parameters.
+//! of `verify` say whether that is so. Sets are kept under `bench-data` beside the build, by their parameters.
 
 mod messages;
 mod people;
 mod tables;
+#[cfg(test)]
 pub(crate) mod verify;
 
 use std::fs;

@@ -94,6 +94,10 @@ impl Stage {
         if self.crowd.dialect == Dialect::Tidings && !verdict.is_good() {
             report.fail(format!("{line}: {verdict:?}"));
         }
+        if measured.refused > 0 {
+            let refusal = measured.refusal.as_deref().unwrap_or_default();
+            report.fail(format!("{line}: {} sends were refused: {refusal}", measured.refused));
+        }
         Ok(measured)
     }
 
@@ -125,4 +129,5 @@ pub(crate) fn report_series(report: &mut Report, line: &str, measured: &Measured
     let name =
         if measured.is_generator_bound() { "generator CPU (IT IS THE LIMIT)" } else { "generator CPU" };
     report.add(line, name, "% of a core", 100.0 * measured.generator_share());
+    report.add(line, "CPU of all others", "% of a core", 100.0 * measured.others_share());
 }

@@ -60,6 +60,12 @@ impl ServerProcess {
         stderr: Option<&Path>,
     ) -> Option<Self> {
         let mut command = Command::new(TIDINGS);
+        // Those that scale the tests are no configuration of a server, and a server refuses what it does not know.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TIDINGS_"))
+        {
+            command.env_remove(name);
+        }
         command.args(["serve", "--listen", &address.to_string(), "--data-dir"]).arg(data_dir);
         command.envs(environment.iter().copied()).stdout(Stdio::piped());
         if let Some(path) = stderr {

@@ -175,7 +175,7 @@ async fn r20_a_resume_across_a_jump_is_exact_from_memory_and_from_the_store() {
             alice.send(&chat, &n.to_string()).await;
         }
         server.clock.advance_seconds(seconds);
-        let [alice, bob] = [&alice, &bob].map(|person| person.clone());
+        let [alice, bob] = [&alice, &bob].map(Clone::clone);
         let alice = with_tokens(&alice, &refresh(&alice).await.assert_ok(200));
         let bob = with_tokens(&bob, &refresh(&bob).await.assert_ok(200));
         // The tail looks at the time when something comes in.

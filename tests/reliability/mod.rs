@@ -2,4 +2,7 @@
 //! lost, doubled and reordered, and how long it took until everybody had everything.
 
 mod clock;
+mod join_fetch;
 mod large_group;
+mod screen;
+mod town;

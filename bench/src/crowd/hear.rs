@@ -19,9 +19,7 @@ impl Listener for Crowd {
                 self.posts[n as usize].is_open = true;
                 self.free_posts.push(n);
             }
-            (Role::Plain, Heard::Answer { status, .. }) => {
-                self.answers.push_back((link, status, engine.now()))
-            }
+            (Role::Plain, Heard::Answer { status: 200, .. }) => self.answers.push_back((link, engine.now())),
             // The server closes connections that are silent for long; they are opened again when they are needed.
             (Role::Post(n), Heard::Closed(_)) if self.posts[n as usize].operation.is_none() => {
                 self.posts[n as usize].is_open = false;
@@ -97,8 +95,9 @@ impl Crowd {
 
     fn on_taken(&mut self, engine: &mut Engine, operation: u64, seq: Option<u64>, said: &[u8]) {
         let now = engine.now();
-        if let Some(seq) = seq {
-            self.checker.acknowledged(operation, seq);
+        match seq {
+            Some(seq) => self.checker.acknowledged(operation, seq),
+            None => self.checker.refused(operation),
         }
         if let Some(run) = &mut self.run {
             run.on_taken(operation, seq.is_some(), said, now);

@@ -18,10 +18,9 @@ const PASSWORD: &str = "peer";
 
 /// Both, running.
 pub(super) struct Backends {
-    postgres: Daemon,
-    redis: Daemon,
     postgres_port: u16,
     redis_port: u16,
+    _daemons: [Daemon; 2],
 }
 
 /// A process that is told to end, and waited for.
@@ -36,7 +35,7 @@ impl Backends {
         fs::set_permissions(dir, Permissions::from_mode(0o755))?;
         let (postgres_port, postgres) = start_postgres(&dir.join("postgres"))?;
         let (redis_port, redis) = start_redis(dir)?;
-        let backends = Self { postgres, redis, postgres_port, redis_port };
+        let backends = Self { postgres_port, redis_port, _daemons: [postgres, redis] };
         run(Command::new("psql")
             .arg(backends.postgres_url())
             .args(["-q", "-v", "ON_ERROR_STOP=1", "-f"])

@@ -72,4 +72,5 @@ fn deliveries(report: &mut Report, line: &str, measured: &Measured) {
     let name =
         if measured.is_generator_bound() { "generator CPU (IT IS THE LIMIT)" } else { "generator CPU" };
     report.add(line, name, "% of a core", 100.0 * measured.generator_share());
+    report.add(line, "CPU of all others", "% of a core", 100.0 * measured.others_share());
 }

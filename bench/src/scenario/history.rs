@@ -133,8 +133,8 @@ impl Readers {
             let next = schedule.next_at().unwrap_or(until).min(engine.now() + 1_000_000);
             let due = crowd.run.as_ref().and_then(Run::next_at).unwrap_or(until);
             engine.turn(crowd, next.min(due))?;
-            while let Some((link, status, at)) = crowd.answers.pop_front() {
-                ensure!(status == 200, "a page was refused: {status}");
+            ensure!(crowd.ended.is_empty(), "a page was refused, or a connection ended: {:?}", crowd.ended);
+            while let Some((link, at)) = crowd.answers.pop_front() {
                 if let Some(intended) = self.asked.remove(&link) {
                     latency.record(at - intended);
                     self.free.push(link);

@@ -2,7 +2,8 @@
 
 use rusqlite::Statement;
 use tidings_core::clock::Timestamp;
-use tidings_core::ids::{ConversationId, IdSource as _, StreamId, SystemIds};
+use tidings_core::conversations::{ConversationKind, MembershipState, Role};
+use tidings_core::ids::{AppId, ConversationId, IdSource as _, StreamId, SystemIds};
 use uuid::{Builder, Uuid};
 
 use super::{ClientIds, Plan, Tables};
@@ -68,9 +69,9 @@ fn write_room(tables: &Tables, room: &Room) -> anyhow::Result<()> {
         (room.id.as_bytes(), &room.members[0], StreamId::Conversation(room.id).to_bytes());
     db.prepare_cached(
         "INSERT INTO conversation (id, app_id, kind, title, settings, created_at, created_by)
-         VALUES (?1, 1, 'group', 'bench', ?2, ?3, ?4)",
+         VALUES (?1, ?2, ?3, 'bench', ?4, ?5, ?6)",
     )?
-    .execute((id, SETTINGS, now, owner))?;
+    .execute((id, AppId::DEFAULT.0, ConversationKind::Group.as_str(), SETTINGS, now, owner))?;
     db.prepare_cached(
         "INSERT INTO event (log_id, stream, pos, kind, actor, at, data) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6)",
     )?
@@ -83,12 +84,14 @@ fn write_room(tables: &Tables, room: &Room) -> anyhow::Result<()> {
     let mut insert = db.prepare_cached(
         "INSERT INTO membership (conversation, user, from_pos, from_seq, history_from_seq, from_log, joined_at, role,
              state, read_seq, read_ord, read_all, public_read_seq, delivered_seq, marks_log)
-         VALUES (?1, ?2, 1, 1, 1, ?3, ?4, ?5, 'active', ?6, ?6, 0, ?6, ?6, ?7)",
+         VALUES (?1, ?2, 1, 1, 1, ?3, ?4, ?5, ?8, ?6, ?6, 0, ?6, ?6, ?7)",
     )?;
     for (k, member) in (0..).zip(&room.members) {
         let read = last_sent_by(room, k);
         let marks_log = log + read;
-        insert.execute((id, member, log, now, if k == 0 { "owner" } else { "member" }, read, marks_log))?;
+        let role = if k == 0 { Role::Owner } else { Role::Member };
+        let state = MembershipState::Active.as_str();
+        insert.execute((id, member, log, now, role.as_str(), read, marks_log, state))?;
     }
     Ok(())
 }

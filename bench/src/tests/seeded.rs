@@ -1,6 +1,10 @@
 //! Seeded sets are what the store would have written: its own recounts find nothing.
 
 use rusqlite::Connection;
+use tidings_core::conversations::ConversationKind;
+use tidings_core::ids::Seq;
+use tidings_core::messages::HistoryAnchor;
+use tidings_core::ports::store::{ConversationStore as _, MessageStore as _};
 
 use crate::seed::{ClientIds, Plan, open_store, verify};
 use crate::world::World;
@@ -22,6 +26,24 @@ fn a_set_stands_up_to_a_recount() {
         assert!(world.conversations.iter().all(|conversation| conversation.members.len() == 3));
         assert_eq!(World::mint_tokens(&data, &world.people).unwrap().len(), 10);
     }
+}
+
+#[tokio::test]
+async fn the_store_reads_what_was_seeded() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    plan(ClientIds::V7).write(&data).unwrap();
+    let world = World::read(&data).unwrap();
+    let store = open_store(&data).unwrap();
+    let conversation = &world.conversations[3];
+    let (id, viewer) =
+        (conversation.id.parse().unwrap(), world.people[conversation.members[1] as usize].user);
+    let view = store.find_conversation(viewer, id).await.unwrap().expect("a member sees it");
+    assert_eq!(view.conversation.kind, ConversationKind::Group);
+    let page = store.list_messages(viewer, id, HistoryAnchor::Before(Seq(100)), 50).await.unwrap();
+    let seqs: Vec<u64> = page.messages.iter().map(|message| message.id.seq.0).collect();
+    assert_eq!(seqs, (50..100).collect::<Vec<_>>());
+    store.close();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::Malformed;
 
 /// What a text frame of the server says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Packet<'a> {
     /// Engine.IO's opening.
     Open,

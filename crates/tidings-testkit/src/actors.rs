@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use api::{Api, Reply};
 pub use device::{Connected, Device, Received};
-pub use person::Person;
+pub use person::{ClientIds, Person};
 
 /// How long a test waits for something that must come.
 pub const PATIENCE: Duration = Duration::from_secs(20);

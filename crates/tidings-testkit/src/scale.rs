@@ -6,6 +6,9 @@
 //! | `TIDINGS_R1_ROUNDS` | 50 | kills of the binary under load |
 //! | `TIDINGS_R2_SEEDS` | 500 | crash images |
 //! | `TIDINGS_R5_SEEDS` | 2 | retry storms |
+//! | `TIDINGS_R17_ONLINE` | 1000 | members of a group of 10,000 who are online |
+//! | `TIDINGS_R18_ROUNDS` | 60 | people who come while messages are sent, into a group of each size |
+//! | `TIDINGS_R18_SEEDS` | 2 | loads in which everybody comes and goes |
 //! | `TIDINGS_CHAOS_SECONDS` | 0 | the run with everything at once, in seconds; 0 leaves it out |
 //! | `TIDINGS_SEED` | 1 | where the seeded tests begin |
 

@@ -1,5 +1,7 @@
 //! The proxy does to real connections what it is told, and nothing else.
 
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 use std::time::{Duration, Instant};
 
 use tidings_testkit::proxy::{Fault, Proxy, Way};

@@ -110,11 +110,8 @@ mod tests {
         let db = log_of(dir.path(), 600);
         let log = dir.path().join("a.db-wal");
         let (bytes, before) = (fs::read(&log).unwrap(), fs::metadata(&log).unwrap().modified().unwrap());
-        assert_eq!(
-            bytes.len() as u64,
-            HEADER_BYTES as u64 + 600 * FRAME_BYTES,
-            "more than are read at a time"
-        );
+        let frames = (bytes.len() as u64 - HEADER_BYTES as u64) / FRAME_BYTES;
+        assert!(frames > 2 * FRAMES_AT_ONCE as u64, "more than are read at a time: {frames}");
         File::options().write(true).open(&log).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
         assert_eq!(rewrite_log(&log).unwrap(), bytes.len() as u64);
         assert!(fs::metadata(&log).unwrap().modified().unwrap() >= before, "it was written");

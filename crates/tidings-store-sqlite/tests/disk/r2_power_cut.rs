@@ -94,7 +94,7 @@ async fn cut_a_load(dice: &mut Dice, run: u64, quiet: bool, tally: &mut Tally) {
         let context = format!("run {run}, image {image}");
         let mut left = site.image(dice.below(u64::MAX));
         if dice.percent(50) {
-            left = cut_recovery(left, dice, tally);
+            left = cut_recovery(&left, dice, tally);
         }
         assert_recovered(&left, &held, tally, &context).await;
     }
@@ -108,7 +108,7 @@ async fn cut_a_load(dice: &mut Dice, run: u64, quiet: bool, tally: &mut Tally) {
 }
 
 /// A second cut, while the store recovers from the first.
-fn cut_recovery(image: Site, dice: &mut Dice, tally: &mut Tally) -> Site {
+fn cut_recovery(image: &Site, dice: &mut Dice, tally: &mut Tally) -> Site {
     image.disk.halt_in(dice.below(RECOVERY_OPERATIONS));
     let opened = image.try_open(InProcessLog::new());
     if let Some(operation) = image.disk.halted_at() {

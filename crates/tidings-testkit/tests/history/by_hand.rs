@@ -141,7 +141,7 @@ fn other_than_acknowledged() {
         assert_finds(&[Violation::OtherThanAcknowledged], |history| history.change(2, change));
     }
     assert_finds(&[Violation::OtherThanAcknowledged], |history| {
-        history.records.attempts[2].places[0].seq = 7
+        history.records.attempts[2].places[0].seq = 7;
     });
     assert_finds(&[Violation::OtherThanAcknowledged], |history| {
         history.records.attempts[2].places[0].pos = Some(7);

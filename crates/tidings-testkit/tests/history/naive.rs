@@ -13,7 +13,7 @@ async fn run(seed: u64, fault: Option<Fault>) -> Report {
         away_max: Duration::from_millis(2),
         retry_pause: Duration::from_millis(1),
         // The double needs no time; what is not shown at once never is.
-        patience: Duration::from_millis(500),
+        patience: Duration::from_secs(2),
         ..Plan::small(seed)
     };
     let report = Workload::run(Arc::new(Naive::new(seed, fault)), plan).await;
@@ -23,13 +23,20 @@ async fn run(seed: u64, fault: Option<Fault>) -> Report {
 
 /// With every seed nothing but these violations, and with some seed all of them.
 async fn assert_found(fault: Fault, violations: &[Violation]) {
+    assert_found_with(fault, violations, &[]).await;
+}
+
+/// The same where others may come along: whether they do depends on who was faster.
+async fn assert_found_with(fault: Fault, violations: &[Violation], others: &[Violation]) {
     let expected: BTreeSet<_> = violations.iter().copied().collect();
+    let others: BTreeSet<_> = others.iter().copied().collect();
     let mut found = BTreeSet::new();
     for seed in 0..SEEDS {
         let report = run(seed, Some(fault)).await;
         assert!(!report.is_clean(), "{fault:?} went by unseen with seed {seed}");
-        assert!(report.violations().is_subset(&expected), "{fault:?}, seed {seed}: {report}");
-        found.extend(report.violations());
+        let named: BTreeSet<_> = report.violations().difference(&others).copied().collect();
+        assert!(named.is_subset(&expected), "{fault:?}, seed {seed}: {report}");
+        found.extend(named);
     }
     assert_eq!(found, expected, "{fault:?}");
 }
@@ -52,11 +59,8 @@ async fn f1_a_counter_that_rolls_back_gives_one_place_twice_and_loses_a_message(
 #[tokio::test]
 async fn f2_a_retry_without_an_id_stands_twice() {
     // Refused though it stands: the retry of somebody who was removed meanwhile is not known again either.
-    assert_found(
-        Fault::RetryIsNewMessage,
-        &[Violation::StoredTwice, Violation::UnknownStoredTwice, Violation::RefusedStored],
-    )
-    .await;
+    let others = [Violation::UnknownStoredTwice, Violation::RefusedStored];
+    assert_found_with(Fault::RetryIsNewMessage, &[Violation::StoredTwice], &others).await;
 }
 
 #[tokio::test]
@@ -66,16 +70,15 @@ async fn f5_a_crash_between_write_and_publish_is_never_delivered() {
 
 #[tokio::test]
 async fn f5_a_write_that_fails_after_the_publish_loses_what_was_acknowledged_and_shown() {
-    assert_found(
-        Fault::WriteFailsAfterPublish,
-        &[
-            Violation::AcknowledgedLost,
-            Violation::ShownNotStored,
-            Violation::PositionHole,
-            Violation::SequenceHole,
-        ],
-    )
-    .await;
+    let named = [
+        Violation::AcknowledgedLost,
+        Violation::ShownNotStored,
+        Violation::PositionHole,
+        Violation::SequenceHole,
+    ];
+    // Where the last write of a conversation fails, its head is beyond what stands.
+    let others = [Violation::HeadDiffers];
+    assert_found_with(Fault::WriteFailsAfterPublish, &named, &others).await;
 }
 
 #[tokio::test]

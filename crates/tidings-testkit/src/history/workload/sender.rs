@@ -1,6 +1,7 @@
 //! Somebody who sends, one message after another, and sends again what is not answered.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use fastrand::Rng;
 use tokio::sync::watch;
@@ -33,6 +34,7 @@ impl Sender {
     async fn send(&mut self) {
         let shared = Arc::clone(&self.shared);
         let message = self.new_message();
+        let begin = Instant::now();
         let is_given_up = self.rng.u64(..shared.plan.given_up_one_in) == 0;
         loop {
             shared.recorder.invoke(&message);
@@ -46,6 +48,7 @@ impl Sender {
             if answer != Answer::Unknown || is_given_up {
                 return;
             }
+            assert!(begin.elapsed() < shared.plan.patience, "no answer to {message:?}");
             tokio::time::sleep(shared.plan.retry_pause).await;
         }
     }
