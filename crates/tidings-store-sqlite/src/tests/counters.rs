@@ -43,7 +43,7 @@ async fn cost(desk: &Desk, disk: &FaultyDisk, sends: Vec<AppendMessage>) -> Cost
 #[tokio::test]
 async fn a_send_is_two_statements_and_its_batch_one_sync() {
     let disk = FaultyDisk::new();
-    let desk = Desk::undisturbed(&disk);
+    let desk = Desk::undisturbed(&disk, u64::MAX);
     let [alice, bob] = desk.people(["alice", "bob"]).await;
     let chat = desk.group(&alice, &[&bob]).await;
     let send = |who: &Actor| desk.message(who, chat, "hi");
@@ -83,7 +83,7 @@ struct Town {
 impl Town {
     async fn build() -> Self {
         let disk = FaultyDisk::new();
-        let desk = Desk::undisturbed(&disk);
+        let desk = Desk::undisturbed(&disk, u64::MAX);
         let alice = desk.person("alice").await;
         let mut chats = Vec::new();
         for _ in 0..CHATS {

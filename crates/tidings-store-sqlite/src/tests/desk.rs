@@ -110,10 +110,10 @@ impl Desk {
         Self { dir, store: Arc::new(store), log, next_id: AtomicU64::new(1) }
     }
 
-    /// On a disk that counts, with nothing between the batches of a test.
-    pub(super) fn undisturbed(disk: &FaultyDisk) -> Self {
+    /// On a disk that counts; nothing comes between the batches of a test but a checkpoint of a log larger than this.
+    pub(super) fn undisturbed(disk: &FaultyDisk, wal_bytes_max: u64) -> Self {
         let (dir, log) = (tempfile::tempdir().unwrap(), Arc::new(Recorder::default()));
-        let upkeep = Upkeep { flush_every: Duration::from_secs(3_600), wal_bytes_max: u64::MAX };
+        let upkeep = Upkeep { flush_every: Duration::from_secs(3_600), wal_bytes_max };
         let options = Options { vfs: Some(disk.vfs_name().to_owned()), upkeep, ..options(dir.path()) };
         let store = SqliteStore::open(options, Arc::clone(&log) as Arc<dyn EventLog>).unwrap();
         Self { dir, store: Arc::new(store), log, next_id: AtomicU64::new(1) }

@@ -4,17 +4,16 @@
 //! `TIDINGS_R2_SEEDS` says how many crash images are opened; each seed is another one.
 
 use std::collections::BTreeMap;
-use std::env;
 
 use tidings_core::memory::InProcessLog;
 use tidings_testkit::builders::Values;
 use tidings_testkit::disk::{Dice, FileKind, Operation};
+use tidings_testkit::scale::scale;
 
 use crate::audit::{assert_sound, dump};
 use crate::load::{Held, Load};
 use crate::site::Site;
 
-const SEEDS: u64 = 500;
 /// Crash images of one instant.
 const IMAGES: u64 = 5;
 /// Operations of one load, more or less, and of those that it has fewer of.
@@ -38,14 +37,10 @@ struct Tally {
     unacknowledged: usize,
 }
 
-fn seeds() -> u64 {
-    env::var("TIDINGS_R2_SEEDS").map_or(SEEDS, |seeds| seeds.parse().expect("TIDINGS_R2_SEEDS is a number"))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r2_a_power_cut_at_any_operation_loses_nothing() {
     let mut tally = Tally::default();
-    let seeds = seeds();
+    let seeds = scale("TIDINGS_R2_SEEDS", 500);
     for run in 0.. {
         if tally.images >= seeds {
             break;

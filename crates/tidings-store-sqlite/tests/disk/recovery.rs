@@ -12,7 +12,7 @@ use tidings_testkit::disk::Dice;
 use crate::audit::{assert_sound, dump};
 use crate::site::Site;
 
-const HISTORIES: u64 = 40;
+const HISTORIES: u64 = 24;
 /// What happens in one of them.
 const STEPS: u64 = 60;
 /// Times that the process is killed in the middle of counting again.
