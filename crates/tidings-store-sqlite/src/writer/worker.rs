@@ -58,8 +58,8 @@ enum Next {
 
 impl Worker {
     pub(super) fn new(parts: Parts, requests: Receiver<Box<dyn Request>>, poisoned: Arc<AtomicBool>) -> Self {
-        let Parts { conn, memory, readers, log, counters, on_fatal, upkeep } = parts;
-        let flushed = memory.log;
+        let Parts { conn, memory, flushed, readers, log, counters, on_fatal, upkeep } = parts;
+        let flush_due = (memory.log > flushed).then(|| Instant::now() + upkeep.flush_every);
         Self {
             conn,
             memory,
@@ -72,7 +72,7 @@ impl Worker {
             wal: None,
             upkeep,
             flushed,
-            flush_due: None,
+            flush_due,
             round: None,
             told_full: None,
         }

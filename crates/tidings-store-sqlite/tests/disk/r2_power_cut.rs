@@ -105,13 +105,12 @@ async fn cut_a_load(dice: &mut Dice, run: u64, quiet: bool, tally: &mut Tally) {
 /// A second cut, while the store recovers from the first.
 fn cut_recovery(image: &Site, dice: &mut Dice, tally: &mut Tally) -> Site {
     image.disk.halt_in(dice.below(RECOVERY_OPERATIONS));
-    let opened = image.try_open(InProcessLog::new());
+    // Heads that are counted again are flushed at the latest when the store is closed.
+    drop((image.try_open(InProcessLog::new()), image.take_store()));
     if let Some(operation) = image.disk.halted_at() {
         tally.note("recovering", operation);
     }
-    let left = image.image(dice.below(u64::MAX));
-    drop((opened, image.take_store()));
-    left
+    image.image(dice.below(u64::MAX))
 }
 
 /// What a start shows is on the disk.
@@ -157,6 +156,7 @@ async fn assert_recovered(left: &Site, held: &Held, tally: &mut Tally, context: 
     let store = left.try_open(InProcessLog::new()).unwrap_or_else(|error| panic!("{context}: {error}"));
     tally.acknowledged += held.messages.len();
     tally.unacknowledged += held.assert_in(&store, context).await;
+    left.flushed().await;
     assert_sound(&left.database(), context);
     held.assert_goes_on(&store, &Values::seeded(7), context).await;
     drop((store, left.take_store()));
