@@ -73,8 +73,8 @@ pub(crate) struct Taken {
 }
 
 impl Overlay {
-    pub(crate) fn new(log: LogId) -> Self {
-        Self(RwLock::new(State { log, memberships_log: log, dirty: HashMap::new() }))
+    pub(crate) fn new(log: LogId, dirty: HashMap<StreamId, Dirty>) -> Self {
+        Self(RwLock::new(State { log, memberships_log: log, dirty }))
     }
 
     /// What is newer of these streams, at one moment.
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_list_of_streams_from_before_a_join_takes_everything() {
-        let overlay = Overlay::new(LogId(0));
+        let overlay = Overlay::new(LogId(0), HashMap::new());
         overlay.merge(LogId(1), HashMap::from([(stream(1), at(1))]), false);
         let listed_at = overlay.memberships_log();
         overlay.merge(LogId(2), HashMap::from([(stream(2), at(2))]), false);
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_stays_as_it_was() {
-        let overlay = Overlay::new(LogId(0));
+        let overlay = Overlay::new(LogId(0), HashMap::new());
         overlay.merge(LogId(1), HashMap::from([(stream(1), at(1))]), false);
         let taken = overlay.take(&[stream(1)]);
         overlay.merge(LogId(2), HashMap::from([(stream(1), at(2))]), false);

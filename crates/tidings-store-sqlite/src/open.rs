@@ -16,7 +16,8 @@ use tidings_core::ids::{IdSource, LogId, SessionId};
 use tidings_core::ports::event_log::EventLog;
 
 use crate::SqliteStore;
-use crate::heads::{Overlay, rebuild};
+use crate::heads::Overlay;
+use crate::heads::rebuild::{self, Rebuilt};
 use crate::lock::DataDirLock;
 use crate::read::{self, Readers};
 use crate::state::Memory;
@@ -131,9 +132,9 @@ impl SqliteStore {
             return Err(OpenError::MovedTo(target));
         }
         let identity = meta::identity(&conn, &*options.ids, now)?;
-        let last = rebuild::rebuild(&conn)?;
+        let Rebuilt { log: last, flushed, dirty } = rebuild::rebuild(&conn)?;
         let floor = LogId(meta::number(&conn, "events_floor_log")?);
-        let overlay = Arc::new(Overlay::new(last));
+        let overlay = Arc::new(Overlay::new(last, dirty));
         let ended = ended_sessions(&conn, now)?;
         let counters = Arc::new(Counters::default());
         let readers = Arc::new(Readers::new(
@@ -145,6 +146,7 @@ impl SqliteStore {
         let parts = Parts {
             conn,
             memory: Memory::new(Arc::clone(&overlay), last, ended),
+            flushed,
             readers: Arc::clone(&readers),
             log,
             counters: Arc::clone(&counters),

@@ -44,6 +44,8 @@ pub struct Stats {
     pub head_flushes: u64,
     /// Heads that wait for their flush.
     pub heads_dirty: u64,
+    /// Statements that the writer has run, BEGIN and COMMIT among them.
+    pub statements: u64,
     /// Pages written to the write-ahead log.
     pub wal_pages: u64,
     /// Checkpoints, those that gave up because of a reader among them.
@@ -74,6 +76,7 @@ pub(crate) struct Counters {
     pub reruns: AtomicU64,
     pub disk_fulls: AtomicU64,
     pub head_flushes: AtomicU64,
+    pub statements: AtomicU64,
     pub wal_pages: AtomicU64,
     checkpoints: Mutex<Checkpoints>,
 }
@@ -129,6 +132,7 @@ impl Counters {
             disk_fulls: read(&self.disk_fulls),
             head_flushes: read(&self.head_flushes),
             heads_dirty: heads_dirty as u64,
+            statements: read(&self.statements),
             wal_pages: read(&self.wal_pages),
             checkpoints: checkpoints.count,
             checkpoints_busy: checkpoints.busy,

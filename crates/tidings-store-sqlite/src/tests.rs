@@ -3,6 +3,7 @@
 
 mod batches;
 mod checkpoints;
+mod counters;
 mod desk;
 mod heads;
 mod opening;

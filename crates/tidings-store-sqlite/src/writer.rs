@@ -17,6 +17,7 @@ use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 use tidings_core::error::StoreError;
 use tidings_core::fail_points::{FailPoint, reached};
+use tidings_core::ids::LogId;
 use tidings_core::ports::event_log::EventLog;
 
 use crate::read::Readers;
@@ -59,6 +60,8 @@ pub(crate) struct Writer {
 pub(crate) struct Parts {
     pub conn: Connection,
     pub memory: Memory,
+    /// Up to here every event is in the head rows.
+    pub flushed: LogId,
     /// Closed before the writer's own connection, or the log would outlive both.
     pub readers: Arc<Readers>,
     pub log: Arc<dyn EventLog>,

@@ -14,5 +14,7 @@ mod load;
 mod r2_power_cut;
 #[path = "disk/r4_failing_sync.rs"]
 mod r4_failing_sync;
+#[path = "disk/recovery.rs"]
+mod recovery;
 #[path = "disk/site.rs"]
 mod site;

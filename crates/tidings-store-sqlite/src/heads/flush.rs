@@ -64,7 +64,7 @@ impl Round {
 }
 
 /// Writes one stream's head and its senders' marks. A mark that was set otherwise meanwhile stays.
-pub(super) fn write_dirty(conn: &Connection, stream: StreamId, dirty: &Dirty) -> rusqlite::Result<()> {
+fn write_dirty(conn: &Connection, stream: StreamId, dirty: &Dirty) -> rusqlite::Result<()> {
     let mut statement = conn.prepare_cached(
         "UPDATE head SET last_pos = ?2, last_seq = ?3, last_ord = ?4, last_all = ?5, last_log = ?6,
                 last_sent_log = ?7

@@ -7,39 +7,43 @@ use rusqlite::{Connection, OptionalExtension};
 use tidings_core::conversations::Head;
 use tidings_core::ids::{ConversationId, LogId, Pos, StreamId, UserId};
 
-use super::flush::write_dirty;
 use super::{Dirty, Mark, find_row};
 use crate::events::{EventRow, Kind, SentData, event_of};
 use crate::meta;
-use crate::rows::{bound, int, pos};
+use crate::rows::{bound, pos};
 
-/// Writes what is missing and gives the last place in the log. One transaction; the caller has checkpointed before.
-pub(crate) fn rebuild(conn: &Connection) -> rusqlite::Result<LogId> {
-    let transaction = conn.unchecked_transaction()?;
-    let heads_log = meta::number(conn, "heads_log")?;
+/// What a start has counted.
+#[derive(Debug)]
+pub(crate) struct Rebuilt {
+    /// The last place in the log that was ever given.
+    pub log: LogId,
+    /// Every event up to here is in the rows.
+    pub flushed: LogId,
+    /// What the rows do not have. The writer flushes it like what it has just committed: to write it here would make
+    /// every start after a crash wait for thousands of scattered pages.
+    pub dirty: HashMap<StreamId, Dirty>,
+}
+
+/// Reads what no flush has written. It is at most what was committed in one round of flushing.
+pub(crate) fn rebuild(conn: &Connection) -> rusqlite::Result<Rebuilt> {
+    let snapshot = conn.unchecked_transaction()?;
+    let flushed = LogId(meta::number(conn, "heads_log")?);
     let mut dirty: HashMap<StreamId, Dirty> = HashMap::new();
     // The log's maximum outlives its events: ids are never given twice, also when the log was pruned.
-    let mut log = LogId(heads_log.max(meta::number(conn, "log_id_max")?));
+    let mut log = flushed.max(LogId(meta::number(conn, "log_id_max")?));
     {
         let mut statement = conn.prepare(
             "SELECT log_id, stream, pos, kind, actor, at, ref, data FROM event WHERE log_id > ?1 ORDER BY log_id",
         )?;
-        let mut rows = statement.query([bound(heads_log)])?;
+        let mut rows = statement.query([bound(flushed.0)])?;
         while let Some(row) = rows.next()? {
             let event = event_of(row)?;
             log = log.max(event.log_id);
             apply(conn, &mut dirty, &event)?;
         }
     }
-    if log.0 > heads_log {
-        for (stream, dirty) in &dirty {
-            write_dirty(conn, *stream, dirty)?;
-        }
-        meta::set(conn, "heads_log", int(log.0)?)?;
-        meta::set(conn, "log_id_max", int(log.0)?)?;
-    }
-    transaction.commit()?;
-    Ok(log)
+    snapshot.finish()?;
+    Ok(Rebuilt { log, flushed, dirty })
 }
 
 fn apply(conn: &Connection, dirty: &mut HashMap<StreamId, Dirty>, event: &EventRow) -> rusqlite::Result<()> {

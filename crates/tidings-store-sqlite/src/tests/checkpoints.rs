@@ -7,6 +7,7 @@ use tidings_core::ids::ConversationId;
 use tidings_core::messages::HistoryAnchor;
 use tidings_core::ports::store::MessageStore;
 use tidings_core::sessions::Actor;
+use tidings_testkit::disk::FaultyDisk;
 
 use super::desk::Desk;
 
@@ -54,6 +55,21 @@ async fn the_log_stays_bounded_under_load() {
     assert_eq!(stats.checkpoints_busy, 0);
     assert!(stats.checkpoint_us_max >= stats.checkpoint_us_p99 && stats.checkpoint_us_p99 > 0, "{stats:?}");
     assert_intact(desk, &alice, chat, 300).await;
+}
+
+/// How long the writer stands still follows from how much it writes.
+#[tokio::test]
+async fn a_checkpoint_writes_no_more_than_the_log_may_hold() {
+    let disk = FaultyDisk::new();
+    let desk = Desk::undisturbed(&disk, WAL_BYTES_MAX);
+    let alice = desk.person("alice").await;
+    let chat = desk.group(&alice, &[]).await;
+    disk.reset_counts();
+    send_much(&desk, &alice, chat, 300).await;
+    let (checkpoints, database) = (desk.store.stats().checkpoints, disk.counts().database);
+    assert!(checkpoints >= 4, "{checkpoints}");
+    assert!(database.bytes <= checkpoints * (WAL_BYTES_MAX + SLACK), "{checkpoints} wrote {database:?}");
+    assert_eq!(database.syncs, checkpoints, "one sync each");
 }
 
 /// A backup, or somebody with the SQLite shell.

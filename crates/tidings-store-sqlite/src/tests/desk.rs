@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 use tidings_core::ports::store::PageMax;
 
 use async_trait::async_trait;
@@ -106,6 +107,15 @@ impl Desk {
         let published = Arc::clone(&log) as Arc<dyn EventLog>;
         let upkeep = Upkeep { wal_bytes_max, ..Upkeep::default() };
         let store = SqliteStore::open(Options { upkeep, ..options(dir.path()) }, published).unwrap();
+        Self { dir, store: Arc::new(store), log, next_id: AtomicU64::new(1) }
+    }
+
+    /// On a disk that counts; nothing comes between the batches of a test but a checkpoint of a log larger than this.
+    pub(super) fn undisturbed(disk: &FaultyDisk, wal_bytes_max: u64) -> Self {
+        let (dir, log) = (tempfile::tempdir().unwrap(), Arc::new(Recorder::default()));
+        let upkeep = Upkeep { flush_every: Duration::from_secs(3_600), wal_bytes_max };
+        let options = Options { vfs: Some(disk.vfs_name().to_owned()), upkeep, ..options(dir.path()) };
+        let store = SqliteStore::open(options, Arc::clone(&log) as Arc<dyn EventLog>).unwrap();
         Self { dir, store: Arc::new(store), log, next_id: AtomicU64::new(1) }
     }
 

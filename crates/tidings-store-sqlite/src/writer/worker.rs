@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use tidings_core::error::StoreError;
 use tidings_core::events::{Event, EventBody};
 use tidings_core::fail_points::{FailPoint, fails, reached};
@@ -57,8 +58,8 @@ enum Next {
 
 impl Worker {
     pub(super) fn new(parts: Parts, requests: Receiver<Box<dyn Request>>, poisoned: Arc<AtomicBool>) -> Self {
-        let Parts { conn, memory, readers, log, counters, on_fatal, upkeep } = parts;
-        let flushed = memory.log;
+        let Parts { conn, memory, flushed, readers, log, counters, on_fatal, upkeep } = parts;
+        let flush_due = (memory.log > flushed).then(|| Instant::now() + upkeep.flush_every);
         Self {
             conn,
             memory,
@@ -71,7 +72,7 @@ impl Worker {
             wal: None,
             upkeep,
             flushed,
-            flush_due: None,
+            flush_due,
             round: None,
             told_full: None,
         }
@@ -84,6 +85,7 @@ impl Worker {
             Ok(wal) => self.wal = Some(wal),
             Err(error) => self.poison(&format!("the write-ahead log cannot be watched: {error}")),
         }
+        count_statements(&mut self.conn, Arc::clone(&self.counters));
         loop {
             match self.next() {
                 Next::Batch(batch) if self.is_poisoned() => self.answer(batch, Err(StoreError::Failed)),
@@ -300,6 +302,14 @@ impl Worker {
         self.poisoned.store(true, Ordering::Release);
         tracing::error!(error, "the store cannot go on: nothing may be acknowledged any more");
         (self.on_fatal)(error);
+    }
+}
+
+/// SQLite counts: nothing that a body runs can be forgotten.
+fn count_statements(conn: &mut Connection, counters: Arc<Counters>) {
+    let counted = move |_: TraceEvent<'_>| count(&counters.statements);
+    if let Err(error) = conn.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(counted)) {
+        tracing::warn!(%error, "statements are not counted");
     }
 }
 

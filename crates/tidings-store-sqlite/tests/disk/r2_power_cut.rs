@@ -4,17 +4,16 @@
 //! `TIDINGS_R2_SEEDS` says how many crash images are opened; each seed is another one.
 
 use std::collections::BTreeMap;
-use std::env;
 
 use tidings_core::memory::InProcessLog;
 use tidings_testkit::builders::Values;
 use tidings_testkit::disk::{Dice, FileKind, Operation};
+use tidings_testkit::scale::scale;
 
 use crate::audit::{assert_sound, dump};
 use crate::load::{Held, Load};
 use crate::site::Site;
 
-const SEEDS: u64 = 500;
 /// Crash images of one instant.
 const IMAGES: u64 = 5;
 /// Operations of one load, more or less, and of those that it has fewer of.
@@ -38,14 +37,10 @@ struct Tally {
     unacknowledged: usize,
 }
 
-fn seeds() -> u64 {
-    env::var("TIDINGS_R2_SEEDS").map_or(SEEDS, |seeds| seeds.parse().expect("TIDINGS_R2_SEEDS is a number"))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r2_a_power_cut_at_any_operation_loses_nothing() {
     let mut tally = Tally::default();
-    let seeds = seeds();
+    let seeds = scale("TIDINGS_R2_SEEDS", 500);
     for run in 0.. {
         if tally.images >= seeds {
             break;
@@ -110,13 +105,12 @@ async fn cut_a_load(dice: &mut Dice, run: u64, quiet: bool, tally: &mut Tally) {
 /// A second cut, while the store recovers from the first.
 fn cut_recovery(image: &Site, dice: &mut Dice, tally: &mut Tally) -> Site {
     image.disk.halt_in(dice.below(RECOVERY_OPERATIONS));
-    let opened = image.try_open(InProcessLog::new());
+    // Heads that are counted again are flushed at the latest when the store is closed.
+    drop((image.try_open(InProcessLog::new()), image.take_store()));
     if let Some(operation) = image.disk.halted_at() {
         tally.note("recovering", operation);
     }
-    let left = image.image(dice.below(u64::MAX));
-    drop((opened, image.take_store()));
-    left
+    image.image(dice.below(u64::MAX))
 }
 
 /// What a start shows is on the disk.
@@ -162,6 +156,7 @@ async fn assert_recovered(left: &Site, held: &Held, tally: &mut Tally, context: 
     let store = left.try_open(InProcessLog::new()).unwrap_or_else(|error| panic!("{context}: {error}"));
     tally.acknowledged += held.messages.len();
     tally.unacknowledged += held.assert_in(&store, context).await;
+    left.flushed().await;
     assert_sound(&left.database(), context);
     held.assert_goes_on(&store, &Values::seeded(7), context).await;
     drop((store, left.take_store()));

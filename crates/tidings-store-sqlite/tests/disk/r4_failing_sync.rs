@@ -180,6 +180,7 @@ async fn restart_and_cut(site: &Site, held: &Held, dice: &mut Dice, context: &st
             "{context}.{seed}: a start has shown what is gone"
         );
         held.assert_in(&store, context).await;
+        left.flushed().await;
         assert_sound(&left.database(), context);
         held.assert_goes_on(&store, &Values::seeded(7), context).await;
     }

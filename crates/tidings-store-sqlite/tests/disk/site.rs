@@ -102,6 +102,17 @@ impl Site {
         self.fatal.load(Ordering::SeqCst)
     }
 
+    /// Waits until what is written late is written.
+    pub async fn flushed(&self) {
+        let store = self.store();
+        let flushed = async {
+            while store.stats().heads_dirty > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), flushed).await.expect("heads are flushed");
+    }
+
     /// Where SQLite has its database.
     pub fn database(&self) -> PathBuf {
         self.dir.path().join("tidings.db")

@@ -104,10 +104,7 @@ impl Desk {
     }
 
     pub(super) async fn open_seeded(data_set: Box<dyn DataSet>, seed: u64) -> Self {
-        let log = Arc::new(Recorder::default());
-        let recorder: Arc<dyn EventLog> = Arc::<Recorder>::clone(&log);
-        let store = data_set.open(recorder).await;
-        Self { data_set, store, log, make: Values::seeded(seed) }
+        Self::open_with(data_set, Values::seeded(seed)).await
     }
 
     /// Closes the store and opens it again.
@@ -115,6 +112,17 @@ impl Desk {
     pub async fn reopen(self) -> Self {
         let Self { data_set, store, make, .. } = self;
         drop(store);
+        Self::open_with(data_set, make).await
+    }
+
+    /// Leaves the store and opens what another data set holds, which came from this one.
+    #[must_use]
+    pub async fn reopen_on(self, data_set: impl DataSet) -> Self {
+        drop(self.store);
+        Self::open_with(Box::new(data_set), self.make).await
+    }
+
+    async fn open_with(data_set: Box<dyn DataSet>, make: Values) -> Self {
         let log = Arc::new(Recorder::default());
         let recorder: Arc<dyn EventLog> = Arc::<Recorder>::clone(&log);
         let store = data_set.open(recorder).await;
