@@ -18,6 +18,7 @@ struct Operation {
     /// Its place, once it is known.
     seq: u64,
     acknowledged: bool,
+    refused: bool,
     shown: u32,
     members: u32,
 }
@@ -50,6 +51,8 @@ pub(crate) struct Verdict {
     pub reordered: u64,
     /// Acknowledged at one place and shown at another, or at a position that is not dense.
     pub misplaced: u64,
+    /// Neither acknowledged nor refused.
+    pub unanswered: u64,
     pub examples: Vec<String>,
 }
 
@@ -90,7 +93,7 @@ impl Checker {
     pub(crate) fn refused(&mut self, operation: u64) {
         let Some(known) = self.operation(operation) else { return };
         let was_shown = known.shown > 0;
-        known.members = 0;
+        (known.members, known.refused) = (0, true);
         self.open -= 1;
         if was_shown {
             self.found.misplaced += 1;
@@ -170,6 +173,8 @@ impl Checker {
             verdict.examples.push(format!("lost: {holes} places were passed over and never came"));
         }
         verdict.lost = lost.max(holes);
+        let unanswered = self.operations.iter().filter(|known| !known.acknowledged && !known.refused);
+        verdict.unanswered = unanswered.count() as u64;
         verdict
     }
 
@@ -211,8 +216,8 @@ impl Checker {
 }
 
 impl Verdict {
-    /// Nothing was lost, doubled, reordered or misplaced.
+    /// Nothing was lost, doubled, reordered, misplaced, or left without an answer.
     pub(crate) fn is_good(&self) -> bool {
-        self.lost + self.doubled + self.reordered + self.misplaced == 0
+        self.lost + self.doubled + self.reordered + self.misplaced + self.unanswered == 0
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::relay::{self, Lie};
 use super::site::Site;
 use crate::checker::Verdict;
+use crate::crowd::Door;
 use crate::measure::Rate;
 
 async fn verdict_over(lie: Lie) -> Verdict {
     let site = Site::start().await;
     let address = relay::start(site.address, lie);
-    let run = move || site.send_through(address, Rate::InFlight(4), Duration::from_millis(300));
+    let run = move || site.send_through(address, Door::Socket, Rate::InFlight(4), Duration::from_millis(300));
     let measured = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
     assert!(measured.verdict.acknowledged > 8, "enough was sent: {:?}", measured.verdict);
     measured.verdict

@@ -59,6 +59,13 @@ fn relay(mut server: TcpStream, mut client: TcpStream, lie: Lie) {
         {
             thread::sleep((after + time).saturating_sub(begun.elapsed()));
         }
+        if matches!(lie, Lie::Nothing | Lie::Pause { .. }) {
+            if client.write_all(&input).is_err() {
+                break;
+            }
+            input.clear();
+            continue;
+        }
         let mut out = Vec::new();
         if !is_upgraded && let Some(end) = memmem::find(&input, b"\r\n\r\n") {
             out.extend(input.drain(..end + 4));

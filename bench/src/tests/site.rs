@@ -35,10 +35,11 @@ impl Site {
         Self { address: running.local_addr, world, tokens, _running: running, _dir: dir }
     }
 
-    /// A short series of sends through this address, which may be a relay's.
+    /// A short series of sends through this address, which may be a relay's. By REST on one connection.
     pub(super) fn send_through(
         &self,
         address: SocketAddr,
+        door: Door,
         rate: Rate,
         measured: Duration,
     ) -> anyhow::Result<Measured> {
@@ -47,8 +48,9 @@ impl Site {
         crowd.patience = 1_000_000_000;
         crowd.connect_devices(&mut engine, Joining::default())?;
         crowd.expect_everything();
+        crowd.connect_posts(&mut engine, 1)?;
         let series = Series {
-            door: Door::Socket,
+            door,
             choice: Choice::InTurn,
             client_ids: ClientIds::V7,
             rate,
