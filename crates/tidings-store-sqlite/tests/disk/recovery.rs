@@ -90,14 +90,14 @@ async fn recovery_counts_heads_and_marks_again_after_any_kill() {
         // Nothing of it is in flight, so a kill leaves what a power cut leaves.
         let left = site.image(seed);
         killed_while_counting += kill_while_it_counts(&left);
-        history = history.reopen(&left).await;
+        history = Box::pin(history.reopen(&left)).await;
         assert!(history.views().await == views, "history {seed}: heads or marks are not what they were");
         // An orderly end writes all of it.
-        history = history.reopen(&left).await;
+        history = Box::pin(history.reopen(&left)).await;
         assert_sound(&left.database(), &format!("history {seed}"));
         history.go_on(&mut dice).await;
         let views = history.views().await;
-        history = history.reopen(&left.image(seed)).await;
+        history = Box::pin(history.reopen(&left.image(seed))).await;
         assert!(history.views().await == views, "history {seed}, the second part");
     }
     assert!(killed_while_counting > HISTORIES, "{killed_while_counting}");
@@ -134,14 +134,14 @@ async fn recovery_does_not_need_a_log_that_was_pruned() {
             "DELETE FROM event; UPDATE meta SET value = (SELECT value FROM meta WHERE key = 'heads_log')
                       WHERE key = 'events_floor_log'";
         Connection::open(pruned_site.database()).unwrap().execute_batch(pruned).unwrap();
-        history = history.reopen(&pruned_site).await;
+        history = Box::pin(history.reopen(&pruned_site)).await;
         history.go_on(&mut dice).await;
         let views = history.views().await;
         let left = pruned_site.image(seed);
-        history = history.reopen(&left).await;
+        history = Box::pin(history.reopen(&left)).await;
         assert!(history.views().await == views, "history {seed}");
         // The same when it has been written.
-        history = history.reopen(&left).await;
+        history = Box::pin(history.reopen(&left)).await;
         assert!(history.views().await == views, "history {seed}, written");
     }
 }
