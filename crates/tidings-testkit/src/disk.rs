@@ -130,13 +130,13 @@ impl FaultyDisk {
     /// lacks it, and a power cut before the WAL's next sync can leave a corrupt database. Who writes the same bytes
     /// once more makes them dirty again, and the next sync takes them.
     pub fn fail_syncs(&self, count: u64) {
-        self.fail_syncs_in(0, count);
+        self.fail_syncs_in(0, count, None);
     }
 
-    /// The same after as many more syncs that do not fail.
-    pub fn fail_syncs_in(&self, after: u64, count: u64) {
+    /// The same after as many more syncs that do not fail; with a kind, only syncs of such files count and fail.
+    pub fn fail_syncs_in(&self, after: u64, count: u64, of: Option<FileKind>) {
         let mut state = self.control.lock();
-        (state.syncs_before_failure, state.sync_failures_left) = (after, count);
+        (state.syncs_before_failure, state.sync_failures_left, state.sync_failures_of) = (after, count, of);
     }
 
     /// Whether a sync that was to fail has not come yet.

@@ -111,8 +111,10 @@ async fn r4_a_failed_sync_between_batches_is_as_fatal() {
     assert_eq!(store_error(later), StoreError::Failed);
 }
 
-/// Syncs of one load, more or less.
-const LOAD_SYNCS: u64 = 140;
+/// Syncs that a load asks for at least: whoever comes and goes waits for each of theirs, see `load.rs`.
+const LOAD_SYNCS: u64 = 50;
+/// Checkpoints that it makes at least.
+const LOAD_CHECKPOINTS: u64 = 3;
 /// Loads, each of which ends by a failed sync.
 const LOADS: u64 = 24;
 /// Power cuts after each.
@@ -129,20 +131,21 @@ async fn r4_a_restart_after_a_failed_sync_is_safe_from_a_power_cut() {
         let mut dice = Dice::new(run);
         let site = Site::brisk();
         let load = Load::begin(&site).await;
-        // In some runs only logins are under way: no head has to be counted again at the start.
-        let quiet = run % 3 == 0;
-        if quiet {
-            load.run().await;
-            load.log_in_on(0).await;
-            site.disk.fail_syncs_in(dice.below(10), 1);
-            load.log_in_on(20).await;
-        } else {
-            site.disk.fail_syncs_in(dice.below(LOAD_SYNCS), 1);
-            load.run().await;
-            if site.disk.will_fail_syncs() {
-                // Larger batches, fewer syncs: then it is the next one.
-                site.disk.fail_syncs_in(0, 1);
-                load.log_in_on(1).await;
+        match run % 4 {
+            // Only logins are under way: no head has to be counted again at the start.
+            0 => {
+                load.run().await;
+                load.log_in_on(0).await;
+                site.disk.fail_syncs_in(dice.below(10), 1, None);
+                load.log_in_on(20).await;
+            }
+            1 => {
+                site.disk.fail_syncs_in(dice.below(LOAD_CHECKPOINTS), 1, Some(FileKind::Database));
+                load.run().await;
+            }
+            _ => {
+                site.disk.fail_syncs_in(dice.below(LOAD_SYNCS), 1, None);
+                load.run().await;
             }
         }
         assert!(!site.disk.will_fail_syncs(), "run {run}: the sync that fails was never asked for");

@@ -64,6 +64,7 @@ pub(super) struct State {
     pub(super) sync_delay: Duration,
     pub(super) syncs_before_failure: u64,
     pub(super) sync_failures_left: u64,
+    pub(super) sync_failures_of: Option<FileKind>,
     pub(super) failed_syncs: Vec<FileKind>,
     pub(super) full: bool,
     pub(super) free_bytes: Option<u64>,
@@ -184,7 +185,7 @@ impl Control {
             // It stood still while this one was waiting for the disk.
             return Err(ffi::SQLITE_IOERR_FSYNC);
         }
-        if state.sync_fails() {
+        if state.sync_fails(kind) {
             state.failed_syncs.push(kind);
             state.file(path).sync_failed(mark);
             return Err(ffi::SQLITE_IOERR_FSYNC);
@@ -249,8 +250,8 @@ impl State {
         Err(refusal)
     }
 
-    fn sync_fails(&mut self) -> bool {
-        if self.sync_failures_left == 0 {
+    fn sync_fails(&mut self, kind: FileKind) -> bool {
+        if self.sync_failures_left == 0 || self.sync_failures_of.is_some_and(|of| of != kind) {
             return false;
         }
         if self.syncs_before_failure > 0 {
