@@ -39,7 +39,7 @@ fn hit(point: FailPoint) -> u64 {
     match point {
         OriginalLookedUp | MembershipLookedUp => 3,
         RostersLoading | RostersLoaded | HeadsWritten | HeadsCommitting | HeadsCommitted | HeadsForgotten
-        | Checkpointing | Checkpointed => 1,
+        | Backfilling | Backfilled | Checkpointing | Checkpointed => 1,
         _ => 25,
     }
 }

@@ -102,7 +102,11 @@ fail_points! {
     HeadsCommitted,
     /// They are forgotten.
     HeadsForgotten,
-    /// A checkpoint is about to begin.
+    /// The log is about to be copied beside the writer.
+    Backfilling,
+    /// It has been.
+    Backfilled,
+    /// The writer is about to end a checkpoint.
     Checkpointing,
     /// The log may begin again.
     Checkpointed,

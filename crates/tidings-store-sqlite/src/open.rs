@@ -145,6 +145,7 @@ impl SqliteStore {
         ));
         let parts = Parts {
             conn,
+            backfill: connect_beside(&options)?,
             memory: Memory::new(Arc::clone(&overlay), last, ended),
             flushed,
             readers: Arc::clone(&readers),
@@ -215,6 +216,13 @@ fn prepare_writer(conn: &Connection) -> Result<(), OpenError> {
     // this syncs the log, which has been made dirty for it, and only then writes to the database.
     let busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if busy == 0 { Ok(()) } else { Err(OpenError::CheckpointBusy) }
+}
+
+/// Another one that writes, of which the writer's is never the reader.
+fn connect_beside(options: &Options) -> rusqlite::Result<Connection> {
+    let conn = connect(options)?;
+    conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
+    Ok(conn)
 }
 
 fn connect_readers(options: &Options, count: usize) -> rusqlite::Result<Vec<Connection>> {

@@ -48,6 +48,8 @@ pub struct Stats {
     pub statements: u64,
     /// Pages written to the write-ahead log.
     pub wal_pages: u64,
+    /// Times that the log was copied into the database beside the writer.
+    pub backfills: u64,
     /// Checkpoints, those that gave up because of a reader among them.
     pub checkpoints: u64,
     /// Those that gave up.
@@ -78,6 +80,7 @@ pub(crate) struct Counters {
     pub head_flushes: AtomicU64,
     pub statements: AtomicU64,
     pub wal_pages: AtomicU64,
+    pub backfills: AtomicU64,
     checkpoints: Mutex<Checkpoints>,
 }
 
@@ -134,6 +137,7 @@ impl Counters {
             heads_dirty: heads_dirty as u64,
             statements: read(&self.statements),
             wal_pages: read(&self.wal_pages),
+            backfills: read(&self.backfills),
             checkpoints: checkpoints.count,
             checkpoints_busy: checkpoints.busy,
             checkpoint_us_max: checkpoints.us_max,

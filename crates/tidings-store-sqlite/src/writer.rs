@@ -1,16 +1,17 @@
 //! The one writer: a worker of its own with a bounded queue before it.
 //!
 //! While one commit is being made durable the next batch gathers; no timers. Between batches the worker flushes heads
-//! and, when the write-ahead log has grown, stands still for a checkpoint.
+//! and, when the write-ahead log has grown, ends the checkpoint that a second connection has begun.
 
+mod backfill;
 mod checkpoint;
+mod poison;
 mod trouble;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -20,11 +21,13 @@ use tidings_core::fail_points::{FailPoint, reached};
 use tidings_core::ids::LogId;
 use tidings_core::ports::event_log::EventLog;
 
+use crate::OpenError;
 use crate::read::Readers;
 use crate::state::Memory;
 use crate::stats::{Counters, count};
 use crate::write::{Change, Failure, Request, Tx, Waiting};
 
+use self::poison::Poison;
 use self::worker::Worker;
 
 /// Requests that wait for the writer; the next is refused as overloaded.
@@ -35,7 +38,7 @@ pub const WRITER_QUEUE_MAX: usize = 8_192;
 pub struct Upkeep {
     /// Heads are in their rows after this long.
     pub flush_every: Duration,
-    /// Above this size of the write-ahead log, in bytes, the writer pauses for a checkpoint.
+    /// At half this size of the write-ahead log, in bytes, a checkpoint begins; above it the writer waits for it.
     pub wal_bytes_max: u64,
 }
 
@@ -52,13 +55,17 @@ pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
 pub(crate) struct Writer {
     queue: RwLock<Option<SyncSender<Box<dyn Request>>>>,
     worker: Mutex<Option<JoinHandle<()>>>,
-    poisoned: Arc<AtomicBool>,
+    /// The threads of the writer: none of them can wait for itself.
+    threads: [ThreadId; 2],
+    poison: Arc<Poison>,
     counters: Arc<Counters>,
 }
 
 /// What the worker works with.
 pub(crate) struct Parts {
     pub conn: Connection,
+    /// From which the log is copied.
+    pub backfill: Connection,
     pub memory: Memory,
     /// Up to here every event is in the head rows.
     pub flushed: LogId,
@@ -71,13 +78,21 @@ pub(crate) struct Parts {
 }
 
 impl Writer {
-    pub(crate) fn spawn(parts: Parts) -> std::io::Result<Self> {
+    pub(crate) fn spawn(parts: Parts) -> Result<Self, OpenError> {
         let (queue, requests) = sync_channel(WRITER_QUEUE_MAX);
-        let poisoned = Arc::new(AtomicBool::new(false));
+        let poison = Poison::new(Arc::clone(&parts.on_fatal));
         let counters = Arc::clone(&parts.counters);
-        let worker = Worker::new(parts, requests, Arc::clone(&poisoned));
+        let worker = Worker::new(parts, requests, Arc::clone(&poison))?;
+        let beside = worker.beside();
         let worker = thread::Builder::new().name("writer".to_owned()).spawn(move || worker.run())?;
-        Ok(Self { queue: RwLock::new(Some(queue)), worker: Mutex::new(Some(worker)), poisoned, counters })
+        let threads = [worker.thread().id(), beside];
+        Ok(Self {
+            queue: RwLock::new(Some(queue)),
+            worker: Mutex::new(Some(worker)),
+            threads,
+            poison,
+            counters,
+        })
     }
 
     /// Runs a body in the next batch and waits for its commit. The place in the queue is taken when this is called,
@@ -117,15 +132,15 @@ impl Writer {
 
     /// Something has failed after which nothing may be acknowledged.
     pub(crate) fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Acquire)
+        self.poison.is_set()
     }
 
     /// Takes no more requests, lets the worker finish those it has, flush and checkpoint, and waits for it.
     pub(crate) fn close(&self) {
         self.queue.write().take();
         let Some(worker) = self.worker.lock().take() else { return };
-        // The worker itself may be the one who closes, from within `on_fatal`: it cannot wait for itself.
-        if worker.thread().id() != thread::current().id() && worker.join().is_err() {
+        // They may be the ones who close, from within `on_fatal`.
+        if !self.threads.contains(&thread::current().id()) && worker.join().is_err() {
             tracing::error!("the writer ended in a panic");
         }
     }

@@ -196,6 +196,26 @@ fn a_failing_sync_fails_the_commit() {
 }
 
 #[test]
+fn a_failed_sync_is_told_once_to_everybody_who_has_the_file_open() {
+    let bench = Bench::new();
+    let (one, other) = (bench.connect("FULL"), bench.connect("FULL"));
+    insert(&one, 1).unwrap();
+    insert(&other, 2).unwrap();
+    bench.disk.fail_syncs(1);
+    assert_eq!(extended_code(insert(&one, 3)), ffi::SQLITE_IOERR_FSYNC);
+    insert(&one, 4).unwrap();
+    let later = bench.connect("FULL");
+    insert(&later, 5).unwrap();
+    assert_eq!(
+        extended_code(insert(&other, 6)),
+        ffi::SQLITE_IOERR_FSYNC,
+        "it is told, though its own is synced"
+    );
+    insert(&other, 7).unwrap();
+    assert_eq!(rows(&later).unwrap(), [1, 2, 4, 5, 7].into());
+}
+
+#[test]
 fn a_full_disk_refuses_until_there_is_space() {
     let bench = Bench::new();
     let db = bench.connect("FULL");

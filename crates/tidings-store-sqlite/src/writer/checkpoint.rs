@@ -1,36 +1,52 @@
-//! Bringing the write-ahead log back into the database, while the writer stands still between two batches.
+//! Bringing the write-ahead log back into the database, so that it may begin again.
 //!
-//! A checkpoint from a second connection starves under load: it never finds the moment at which the log may begin
-//! again, and the log grows without end. So above a size the writer itself makes room, and says how long it took.
+//! From half its size on a second connection copies it (`backfill.rs`). When little is left the writer does the rest
+//! between two batches, for which it stands still: only it finds the moment at which the log may begin again. Where the
+//! second connection cannot keep up, the writer waits for it at the full size.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tidings_core::fail_points::{FailPoint, reached};
 
+use super::backfill::Backfill;
 use super::trouble::{Trouble, is_full};
 use crate::stats::{Counters, add};
 
 /// How long a checkpoint waits for readers of an old snapshot; then it is tried again later.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
+/// What the writer copies without a further pass before it: this part of the log at the most.
+const REST: u64 = 16;
+/// After so many passes the writer copies what is left, however much: a reader may hold an old snapshot.
+const PASSES_MAX: u32 = 3;
 
-/// How far the log has grown, and from where on it is too much.
-pub(super) struct WalSize {
+/// How far the log has grown and has been copied, and from where on it is too much.
+pub(super) struct Checkpoints {
+    backfill: Backfill,
     pages: Arc<AtomicU64>,
     pages_max: u64,
+    /// Pages of the log that are in the database.
+    copied: u64,
+    passes: u32,
+    /// From here on the log is copied.
+    from: u64,
+    /// Above this the writer goes on only when there is room again.
     above: u64,
 }
 
-impl WalSize {
+impl Checkpoints {
     /// Watches the commits of the writer's connection.
     pub(super) fn watch(
         conn: &mut Connection,
+        backfill: Backfill,
         counters: Arc<Counters>,
         wal_bytes_max: u64,
     ) -> rusqlite::Result<Self> {
         let page_bytes: u64 = conn.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0))?.into();
+        conn.busy_timeout(BUSY_WAIT)?;
         let pages = Arc::new(AtomicU64::new(0));
         let watched = Arc::clone(&pages);
         conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, now: std::ffi::c_int| {
@@ -42,15 +58,46 @@ impl WalSize {
             Ok(())
         }))?;
         let pages_max = wal_bytes_max / page_bytes.max(1);
-        Ok(Self { pages, pages_max, above: pages_max })
+        Ok(Self { backfill, pages, pages_max, copied: 0, passes: 0, from: pages_max / 2, above: pages_max })
     }
 
-    pub(super) fn is_due(&self) -> bool {
-        self.pages.load(Ordering::Relaxed) > self.above
+    pub(super) fn thread(&self) -> ThreadId {
+        self.backfill.thread()
+    }
+
+    /// Does what the log needs between two batches, and nearly always nothing.
+    pub(super) fn tend(&mut self, conn: &Connection, counters: &Counters) -> Result<(), Trouble> {
+        let pages = self.pages.load(Ordering::Relaxed);
+        let is_late = pages > self.above;
+        let copied = match self.backfill.is_running() {
+            // SQLite lets nobody else make a checkpoint meanwhile.
+            true if is_late => self.backfill.wait(),
+            true => self.backfill.poll(),
+            false => None,
+        };
+        self.copied = copied.unwrap_or(self.copied);
+        if pages < self.copied {
+            // All of it was in the database, so the log began again by itself.
+            (self.copied, self.passes) = (0, 0);
+        }
+        if pages <= self.from || self.backfill.is_running() {
+            return Ok(());
+        }
+        if is_late || self.passes == PASSES_MAX || pages - self.copied <= self.pages_max / REST {
+            return self.checkpoint(conn, counters);
+        }
+        self.passes += 1;
+        self.backfill.begin();
+        Ok(())
+    }
+
+    /// Waits for the pass that is under way.
+    pub(super) fn end(self) {
+        self.backfill.end();
     }
 
     /// One checkpoint, in which the writer stands still.
-    pub(super) fn checkpoint(&mut self, conn: &Connection, counters: &Counters) -> Result<(), Trouble> {
+    fn checkpoint(&mut self, conn: &Connection, counters: &Counters) -> Result<(), Trouble> {
         reached(FailPoint::Checkpointing);
         let begun = Instant::now();
         let ran = restart(conn);
@@ -58,10 +105,13 @@ impl WalSize {
         let busy = !matches!(ran, Ok(true));
         counters.checkpoint(begun.elapsed(), busy);
         let pages = self.pages.load(Ordering::Relaxed);
+        self.passes = 0;
         // A reader holds an old snapshot, or there is no room: the log has to grow some more before the next try.
-        self.above = if busy { pages + self.pages_max / 4 } else { self.pages_max };
+        let later = pages + self.pages_max / 4;
+        (self.from, self.above) = if busy { (later, later) } else { (self.pages_max / 2, self.pages_max) };
         match ran {
             Ok(true) => {
+                self.copied = 0;
                 self.pages.store(0, Ordering::Relaxed);
                 Ok(())
             }
@@ -76,7 +126,6 @@ impl WalSize {
 }
 
 fn restart(conn: &Connection) -> rusqlite::Result<bool> {
-    conn.busy_timeout(BUSY_WAIT)?;
     let busy: i64 = conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0))?;
     Ok(busy == 0)
 }

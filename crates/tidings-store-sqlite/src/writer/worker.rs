@@ -1,9 +1,9 @@
 //! The worker: takes what is there, writes it in one transaction, hands it over, answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -15,9 +15,12 @@ use tidings_core::fail_points::{FailPoint, fails, reached};
 use tidings_core::ids::LogId;
 use tidings_core::ports::event_log::EventLog;
 
-use super::checkpoint::{self, WalSize};
+use super::backfill::Backfill;
+use super::checkpoint::{self, Checkpoints};
+use super::poison::{FatalIfPanicking, Poison};
 use super::trouble::{Trouble, begin, commit, roll_back};
-use super::{OnFatal, Parts, Upkeep};
+use super::{Parts, Upkeep};
+use crate::OpenError;
 use crate::heads::flush::Round;
 use crate::read::Readers;
 use crate::state::Memory;
@@ -35,10 +38,9 @@ pub(super) struct Worker {
     readers: Arc<Readers>,
     log: Arc<dyn EventLog>,
     counters: Arc<Counters>,
-    on_fatal: OnFatal,
     requests: Receiver<Box<dyn Request>>,
-    poisoned: Arc<AtomicBool>,
-    wal: Option<WalSize>,
+    poison: Arc<Poison>,
+    checkpoints: Checkpoints,
     upkeep: Upkeep,
     /// Up to here every event is in the head rows.
     flushed: LogId,
@@ -57,38 +59,44 @@ enum Next {
 }
 
 impl Worker {
-    pub(super) fn new(parts: Parts, requests: Receiver<Box<dyn Request>>, poisoned: Arc<AtomicBool>) -> Self {
-        let Parts { conn, memory, flushed, readers, log, counters, on_fatal, upkeep } = parts;
+    pub(super) fn new(
+        parts: Parts,
+        requests: Receiver<Box<dyn Request>>,
+        poison: Arc<Poison>,
+    ) -> Result<Self, OpenError> {
+        let Parts { mut conn, backfill, memory, flushed, readers, log, counters, upkeep, .. } = parts;
+        let backfill = Backfill::spawn(backfill, Arc::clone(&poison), Arc::clone(&counters))?;
+        let checkpoints =
+            Checkpoints::watch(&mut conn, backfill, Arc::clone(&counters), upkeep.wal_bytes_max)?;
+        count_statements(&mut conn, Arc::clone(&counters));
         let flush_due = (memory.log > flushed).then(|| Instant::now() + upkeep.flush_every);
-        Self {
+        Ok(Self {
             conn,
             memory,
             readers,
             log,
             counters,
-            on_fatal,
             requests,
-            poisoned,
-            wal: None,
+            poison,
+            checkpoints,
             upkeep,
             flushed,
             flush_due,
             round: None,
             told_full: None,
-        }
+        })
+    }
+
+    /// The thread that works beside this one.
+    pub(super) fn beside(&self) -> ThreadId {
+        self.checkpoints.thread()
     }
 
     pub(super) fn run(mut self) {
-        let _fatal_if_panicking =
-            Guard { on_fatal: Arc::clone(&self.on_fatal), poisoned: Arc::clone(&self.poisoned) };
-        match WalSize::watch(&mut self.conn, Arc::clone(&self.counters), self.upkeep.wal_bytes_max) {
-            Ok(wal) => self.wal = Some(wal),
-            Err(error) => self.poison(&format!("the write-ahead log cannot be watched: {error}")),
-        }
-        count_statements(&mut self.conn, Arc::clone(&self.counters));
+        let _fatal = FatalIfPanicking(Arc::clone(&self.poison));
         loop {
             match self.next() {
-                Next::Batch(batch) if self.is_poisoned() => self.answer(batch, Err(StoreError::Failed)),
+                Next::Batch(batch) if self.poison.is_set() => self.answer(batch, Err(StoreError::Failed)),
                 Next::Batch(batch) => self.write(batch),
                 Next::Idle => {}
                 Next::Closed => break,
@@ -145,7 +153,7 @@ impl Worker {
             }
             Err(Trouble::Unexpected(_)) => self.write_one_by_one(batch),
             Err(Trouble::Fatal(error)) => {
-                self.poison(&error);
+                self.poison.set(&error);
                 self.answer(batch, Err(StoreError::OutcomeUnknown));
             }
         }
@@ -161,7 +169,7 @@ impl Worker {
     fn write_one_by_one(&mut self, batch: Vec<Box<dyn Request>>) {
         count(&self.counters.reruns);
         for request in batch {
-            if self.is_poisoned() {
+            if self.poison.is_set() {
                 self.answer(vec![request], Err(StoreError::Failed));
             } else {
                 self.write(vec![request]);
@@ -189,6 +197,10 @@ impl Worker {
             return Err(roll_back(&self.conn, Trouble::Fatal("a test wants it".to_owned())));
         }
         commit(&self.conn).map_err(|trouble| roll_back(&self.conn, trouble))?;
+        if self.poison.is_set() {
+            // A sync has failed meanwhile, on the other connection: whether to believe this one is not to be decided.
+            return Err(Trouble::Fatal("a checkpoint failed beside this commit".to_owned()));
+        }
         reached(FailPoint::Committed);
         self.memory.apply(staged);
         reached(FailPoint::Merged);
@@ -217,7 +229,7 @@ impl Worker {
 
     /// What is done between two batches.
     fn keep_house(&mut self) {
-        if self.is_poisoned() {
+        if self.poison.is_set() {
             (self.round, self.flush_due) = (None, None);
             return;
         }
@@ -226,12 +238,12 @@ impl Worker {
             self.round = Some(Round::begin(&self.memory.overlay));
         }
         let mut kept = self.flush_piece();
-        if let Some(wal) = self.wal.as_mut().filter(|wal| kept.is_ok() && wal.is_due()) {
-            kept = wal.checkpoint(&self.conn, &self.counters);
+        if kept.is_ok() {
+            kept = self.checkpoints.tend(&self.conn, &self.counters);
         }
         match kept {
             Ok(()) => {}
-            Err(Trouble::Fatal(error)) => self.poison(&error),
+            Err(Trouble::Fatal(error)) => self.poison.set(&error),
             Err(trouble) => {
                 tracing::warn!(
                     ?trouble,
@@ -271,8 +283,8 @@ impl Worker {
     }
 
     /// The last flush and the last checkpoint. Without them the next start does the same work.
-    fn finish(&mut self) {
-        while !self.is_poisoned() && self.memory.log > self.flushed {
+    fn finish(mut self) {
+        while !self.poison.is_set() && self.memory.log > self.flushed {
             if self.round.is_none() {
                 self.round = Some(Round::begin(&self.memory.overlay));
             }
@@ -285,23 +297,14 @@ impl Worker {
             }
         }
         // The last connection that is closed takes the log away; only the writer's may.
+        self.checkpoints.end();
         self.readers.close();
-        if self.is_poisoned() {
+        if self.poison.is_set() {
             // Closing must not touch the database any more.
             self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok();
         } else if let Err(error) = checkpoint::truncate(&self.conn) {
             tracing::warn!(%error, "the last checkpoint failed; the next start does it");
         }
-    }
-
-    fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Acquire)
-    }
-
-    fn poison(&self, error: &str) {
-        self.poisoned.store(true, Ordering::Release);
-        tracing::error!(error, "the store cannot go on: nothing may be acknowledged any more");
-        (self.on_fatal)(error);
     }
 }
 
@@ -310,20 +313,5 @@ fn count_statements(conn: &mut Connection, counters: Arc<Counters>) {
     let counted = move |_: TraceEvent<'_>| count(&counters.statements);
     if let Err(error) = conn.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(counted)) {
         tracing::warn!(%error, "statements are not counted");
-    }
-}
-
-/// A worker that panics leaves requests without an answer: that is as fatal as a failed sync.
-struct Guard {
-    on_fatal: OnFatal,
-    poisoned: Arc<AtomicBool>,
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.poisoned.store(true, Ordering::Release);
-            (self.on_fatal)("the writer panicked");
-        }
     }
 }

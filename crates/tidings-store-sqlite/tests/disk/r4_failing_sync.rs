@@ -6,6 +6,7 @@ use tidings_core::error::StoreError;
 use tidings_core::memory::InProcessLog;
 use tidings_core::messages::{Error, HistoryAnchor, Message, Sent};
 use tidings_core::ports::store::MessageStore as _;
+use tidings_store_sqlite::Upkeep;
 use tidings_testkit::builders::Values;
 use tidings_testkit::contract::Desk;
 use tidings_testkit::disk::{Dice, FileKind};
@@ -107,6 +108,27 @@ async fn r4_a_failed_sync_between_batches_is_as_fatal() {
     site.disk.fail_syncs_always();
     wait_until_fatal(&site).await;
     site.disk.fail_syncs(0);
+    let later = desk.store.append_message(desk.make.message(&alice.actor, chat, "later")).await;
+    assert_eq!(store_error(later), StoreError::Failed);
+}
+
+/// The connection that copies the log has nobody who waits for it, and the writer may be asleep: it tells by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r4_a_failed_sync_of_a_copy_is_as_fatal_while_nobody_asks() {
+    let upkeep = Upkeep { flush_every: Duration::from_secs(3_600), wal_bytes_max: 96 * 1024 };
+    let site = Site::with(upkeep);
+    let desk = Desk::open(site.clone()).await;
+    let alice = desk.person("alice").await;
+    let chat = desk.group([&alice]).await;
+    // The copy asks for its sync after the send that made it begin has been answered.
+    site.disk.slow_sync_of(FileKind::Database, Duration::from_millis(50));
+    site.disk.fail_syncs_in(0, 1, Some(FileKind::Database));
+    site.disk.reset_counts();
+    while site.disk.counts().database.syncs == 0 {
+        desk.send(&alice, chat, &"x".repeat(2_000)).await;
+    }
+    wait_until_fatal(&site).await;
+    assert_eq!(site.disk.failed_syncs(), [FileKind::Database]);
     let later = desk.store.append_message(desk.make.message(&alice.actor, chat, "later")).await;
     assert_eq!(store_error(later), StoreError::Failed);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -10,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::ffi;
 
 use super::shadow::Shadow;
-use super::vfs::{Code, RealFile};
+use super::vfs::{Code, RealFile, Tracked};
 use super::{Counts, Dice, FileCounts};
 
 /// The smallest SQLite page; shorter writes are headers.
@@ -61,7 +62,7 @@ pub(super) struct Control(Mutex<State>);
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) counts: Counts,
-    pub(super) sync_delay: Duration,
+    pub(super) sync_delays: BTreeMap<FileKind, Duration>,
     pub(super) syncs_before_failure: u64,
     pub(super) sync_failures_left: u64,
     pub(super) sync_failures_of: Option<FileKind>,
@@ -78,12 +79,12 @@ impl Control {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `open` opens the real file.
+    /// `open` opens the real file. Gives the failed syncs of which the handle need not be told.
     pub(super) fn open(
         &self,
         path: &Path,
         open: impl FnOnce() -> Result<RealFile, Code>,
-    ) -> Result<(), Code> {
+    ) -> Result<u64, Code> {
         let mut state = self.lock();
         if matches!(state.halt, Some(Halt::At(_))) {
             return Err(ffi::SQLITE_CANTOPEN);
@@ -97,7 +98,7 @@ impl Control {
             file.meet(existed.then(|| real.read_to_end()).transpose()?, rewritten);
         }
         file.handles += 1;
-        Ok(())
+        Ok(file.failures)
     }
 
     pub(super) fn close(&self, path: &Path) {
@@ -157,22 +158,21 @@ impl Control {
         Ok(())
     }
 
-    /// `directory`: this sync makes creations and deletions beside the file durable too.
+    /// `told`: the failed syncs of the file that this handle knows of.
     pub(super) fn sync(
         &self,
-        path: &Path,
-        kind: FileKind,
+        Tracked { path, kind, sync_directory, told, .. }: &mut Tracked,
         real: RealFile,
         flags: Code,
-        directory: bool,
     ) -> Result<(), Code> {
+        let (path, kind) = (path.as_path(), *kind);
         let (delay, real_sync, mark) = {
             let mut state = self.lock();
             state.step(Operation::Sync(kind), ffi::SQLITE_IOERR_FSYNC)?;
             state.counts.of(kind).syncs += 1;
             // What another connection writes from here on is not promised to be synced.
             let mark = state.file(path).mark();
-            (state.sync_delay, state.real_sync, mark)
+            (state.sync_delays.get(&kind).copied().unwrap_or_default(), state.real_sync, mark)
         };
         if !delay.is_zero() {
             thread::sleep(delay);
@@ -187,11 +187,18 @@ impl Control {
         }
         if state.sync_fails(kind) {
             state.failed_syncs.push(kind);
-            state.file(path).sync_failed(mark);
+            let file = state.file(path);
+            file.sync_failed(mark);
+            *told = file.failures;
             return Err(ffi::SQLITE_IOERR_FSYNC);
         }
-        state.file(path).sync(mark);
-        if directory {
+        let file = state.file(path);
+        file.sync(mark);
+        // Each handle that was open then is told once, whoever asked for the sync that failed.
+        if mem::replace(told, file.failures) < file.failures {
+            return Err(ffi::SQLITE_IOERR_FSYNC);
+        }
+        if mem::take(sync_directory) {
             state.sync_directory_of(path);
         }
         Ok(())

@@ -20,6 +20,8 @@ pub(super) struct Shadow {
     /// What happened since, oldest first.
     unsynced: Vec<Unsynced>,
     changes: u64,
+    /// Syncs that failed, of any handle.
+    pub(super) failures: u64,
 }
 
 #[derive(Debug)]
@@ -95,6 +97,7 @@ impl Shadow {
     pub(super) fn sync_failed(&mut self, mark: Mark) {
         let tried = self.unsynced.iter_mut().filter(|unsynced| unsynced.number <= mark.0);
         tried.for_each(|unsynced| unsynced.given_up = true);
+        self.failures += 1;
     }
 
     /// The directory was synced: a deletion is final, and with it what was done to the deleted file.

@@ -89,12 +89,14 @@ struct FileHeader {
 }
 
 /// A file that [`Control`] knows.
-struct Tracked {
+pub(super) struct Tracked {
     control: &'static Control,
-    path: PathBuf,
-    kind: FileKind,
+    pub(super) path: PathBuf,
+    pub(super) kind: FileKind,
     /// `unix` syncs the directory at the first sync of a handle on a WAL or journal that it was asked to create.
-    sync_directory: bool,
+    pub(super) sync_directory: bool,
+    /// Failed syncs of the file that this handle knows of.
+    pub(super) told: u64,
 }
 
 /// An open file of the `unix` VFS. To hold one promises that it stays open meanwhile.
@@ -191,13 +193,14 @@ unsafe extern "C" fn open(
                 .map(|()| real)
         };
         let result = match (path_of(name), kind_of(flags)) {
-            (Some(path), Some(kind)) => app.control.open(path, open_real).map(|()| {
+            (Some(path), Some(kind)) => app.control.open(path, open_real).map(|told| {
                 let creates = flags & ffi::SQLITE_OPEN_CREATE != 0;
                 let tracked = Tracked {
                     control: app.control,
                     path: path.to_owned(),
                     kind,
                     sync_directory: creates && kind != FileKind::Database,
+                    told,
                 };
                 (*header).tracked = Box::into_raw(Box::new(tracked));
             }),
@@ -279,11 +282,7 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     unsafe {
         let real = RealFile::behind(file);
         code(match tracked(file) {
-            Some(Tracked { control, path, kind, sync_directory }) => {
-                let synced = control.sync(path, *kind, real, flags, *sync_directory);
-                *sync_directory &= synced.is_err();
-                synced
-            }
+            Some(tracked) => tracked.control.sync(tracked, real, flags),
             None => real.sync(flags),
         })
     }
