@@ -1,5 +1,5 @@
 //! After a kill heads and senders' marks are what they were: random histories with coming and going, killed anywhere,
-//! also in the middle of counting again, and with a log whose beginning is pruned.
+//! also while what was counted again is written, and with a log whose beginning is pruned.
 
 use rusqlite::Connection;
 use tidings_core::conversations::ConversationView;
@@ -7,7 +7,7 @@ use tidings_core::ids::ConversationId;
 use tidings_core::memory::InProcessLog;
 use tidings_store_sqlite::Upkeep;
 use tidings_testkit::contract::{Desk, Person};
-use tidings_testkit::disk::Dice;
+use tidings_testkit::disk::{Dice, FileKind, Operation};
 
 use crate::audit::assert_sound;
 use crate::site::Site;
@@ -15,8 +15,10 @@ use crate::site::Site;
 const HISTORIES: u64 = 24;
 /// What happens in one of them.
 const STEPS: u64 = 60;
-/// Times that the process is killed in the middle of counting again.
+/// More operations than a start and an end have.
 const KILLS_MAX: u64 = 400;
+/// Of how many operations the process is killed at one.
+const STRIDE: usize = 4;
 
 struct History {
     desk: Desk,
@@ -80,7 +82,7 @@ fn site(flushes: bool) -> Site {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recovery_counts_heads_and_marks_again_after_any_kill() {
-    let mut killed_while_counting = 0;
+    let mut killed_while_flushing = 0;
     for seed in 0..HISTORIES {
         let mut dice = Dice::new(seed);
         let site = site(seed % 2 == 0);
@@ -89,7 +91,12 @@ async fn recovery_counts_heads_and_marks_again_after_any_kill() {
         let views = history.views().await;
         // Nothing of it is in flight, so a kill leaves what a power cut leaves.
         let left = site.image(seed);
-        killed_while_counting += kill_while_it_counts(&left);
+        let killed;
+        (history, killed) =
+            Box::pin(kill_while_it_counts(history, &left, &views, seed % STRIDE as u64)).await;
+        let copied = killed.iter().position(|operation| *operation == Operation::Write(FileKind::Database));
+        let flushed = killed.iter().rposition(|operation| *operation == Operation::Write(FileKind::Wal));
+        killed_while_flushing += u64::from(copied.is_some() && flushed > copied);
         history = Box::pin(history.reopen(&left)).await;
         assert!(history.views().await == views, "history {seed}: heads or marks are not what they were");
         // An orderly end writes all of it.
@@ -100,20 +107,35 @@ async fn recovery_counts_heads_and_marks_again_after_any_kill() {
         history = Box::pin(history.reopen(&left.image(seed))).await;
         assert!(history.views().await == views, "history {seed}, the second part");
     }
-    assert!(killed_while_counting > HISTORIES, "{killed_while_counting}");
+    assert!(
+        killed_while_flushing >= HISTORIES / 2,
+        "those that had flushed nothing: {killed_while_flushing}"
+    );
 }
 
-/// Kills the process at one operation of its start after the other, until there is none left; gives how often.
-fn kill_while_it_counts(left: &Site) -> u64 {
-    for kills in 0..KILLS_MAX {
-        left.disk.halt_in(kills);
-        let opened = left.try_open(InProcessLog::new());
-        let is_whole = left.disk.halted_at().is_none();
-        left.disk.halt_in(0);
-        drop((opened, left.take_store()));
-        left.disk.go_on();
-        if is_whole {
-            return kills;
+/// Kills the process at one operation of its start and its end after the other, until there is none left; each time what
+/// it leaves must be the same to everybody. Gives the operations.
+async fn kill_while_it_counts(
+    mut history: History,
+    left: &Site,
+    views: &[Option<ConversationView>],
+    first: u64,
+) -> (History, Vec<Operation>) {
+    let mut killed = Vec::new();
+    // Their offsets differ between the histories.
+    for operations in (first..KILLS_MAX).step_by(STRIDE) {
+        let site = left.image(operations);
+        site.disk.halt_in(operations);
+        let opened = site.try_open(InProcessLog::new());
+        // What was counted is flushed at the end.
+        drop((opened, site.take_store()));
+        let halted = site.disk.halted_at();
+        site.disk.go_on();
+        history = Box::pin(history.reopen(&site)).await;
+        assert!(history.views().await == views, "after operation {operations}, {halted:?}");
+        match halted {
+            Some(operation) => killed.push(operation),
+            None => return (history, killed),
         }
     }
     panic!("a start has no end");

@@ -15,6 +15,8 @@ pub(super) struct Shadow {
     pub(super) handles: usize,
     /// Length as connections see it.
     pub(super) length: u64,
+    /// The content as connections see it, written or not; `None`: there is no file of this name.
+    seen: Option<Vec<u8>>,
     /// The content as of the last sync; `None`: the disk knows no file of this name.
     durable: Option<Vec<u8>>,
     /// What happened since, oldest first.
@@ -48,9 +50,10 @@ impl Shadow {
     /// is new. If that is not what was left here, somebody replaced the file (a restore); it then counts as synced. If
     /// it is, and somebody wrote it once more, all of it is dirty.
     pub(super) fn meet(&mut self, content: Option<Vec<u8>>, rewritten: bool) {
-        if self.current() != content {
+        if self.seen != content {
             *self = Self {
                 length: content.as_ref().map_or(0, |content| content.len() as u64),
+                seen: content.clone(),
                 durable: content,
                 ..Self::default()
             };
@@ -91,6 +94,7 @@ impl Shadow {
             }
         }
         self.durable.get_or_insert_default();
+        self.seen.get_or_insert_default();
     }
 
     /// A sync up to `mark` failed.
@@ -134,14 +138,8 @@ impl Shadow {
 
     fn push(&mut self, change: Change) {
         self.changes += 1;
+        change.apply(&mut self.seen);
         self.unsynced.push(Unsynced { number: self.changes, change, given_up: false });
-    }
-
-    /// As connections see it.
-    fn current(&self) -> Option<Vec<u8>> {
-        let mut content = self.durable.clone();
-        self.unsynced.iter().for_each(|unsynced| unsynced.change.apply(&mut content));
-        content
     }
 }
 
@@ -254,6 +252,16 @@ mod tests {
         assert_eq!(images(&file).len(), 4);
         file.sync(file.mark());
         assert_eq!(images(&file), [Some(b"-b".to_vec())]);
+    }
+
+    #[test]
+    fn a_failed_sync_is_not_forgotten_when_a_later_one_succeeds_and_the_file_is_opened_again() {
+        let mut file = synced(b"--");
+        file.write(0, b"a");
+        file.sync_failed(file.mark());
+        file.sync(file.mark());
+        file.meet(Some(b"a-".to_vec()), false);
+        assert_eq!(images(&file), [Some(b"--".to_vec())]);
     }
 
     #[test]
