@@ -8,7 +8,10 @@ cd "$(dirname "$0")/.."
 # How long: see crates/tidings-testkit/src/scale.rs. What is set already stays.
 export TIDINGS_R1_ROUNDS=${TIDINGS_R1_ROUNDS:-1000}
 export TIDINGS_R2_SEEDS=${TIDINGS_R2_SEEDS:-10000}
+export TIDINGS_R3_SEEDS=${TIDINGS_R3_SEEDS:-20}
+export TIDINGS_R4_SEEDS=${TIDINGS_R4_SEEDS:-400}
 export TIDINGS_R5_SEEDS=${TIDINGS_R5_SEEDS:-50}
+export TIDINGS_R7_SEEDS=${TIDINGS_R7_SEEDS:-10}
 export TIDINGS_R17_ONLINE=${TIDINGS_R17_ONLINE:-2000}
 export TIDINGS_R18_ROUNDS=${TIDINGS_R18_ROUNDS:-2000}
 export TIDINGS_R18_SEEDS=${TIDINGS_R18_SEEDS:-50}
@@ -18,6 +21,9 @@ export TIDINGS_CHAOS_SECONDS=${TIDINGS_CHAOS_SECONDS:-600}
 # Each finds its tests by name, in whichever crate they are.
 runs=(r1_ r2_ r3_ r4_ r5_ r7_ r17_ r18_ r20_ chaos_)
 [ $# -gt 0 ] && runs=("${@/%/_}")
+
+# Tests build the binary with fail points: not where the one that people start is.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/chaos
 
 cargo test --locked --release --workspace --no-run --quiet
 failed=()

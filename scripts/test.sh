@@ -14,6 +14,9 @@ npm ci --prefix examples/node --no-audit --no-fund --loglevel=error
 step "lints"
 cargo clippy --locked --workspace --all-targets --quiet -- --deny warnings
 
+step "lints of what is shipped, without the tests' features"
+cargo clippy --locked --package tidings-server --bins --quiet -- --deny warnings
+
 step "documentation"
 RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --quiet
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tidings_core::fail_points::FailPoint;
 use tidings_testkit::history::{Plan, Real, Workload};
+use tidings_testkit::scale::seeds;
 
 use crate::process::server_process::{Ended, ServerProcess, free_address};
 
@@ -51,10 +52,10 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set() -> Self {
+    async fn set(seed: u64) -> Self {
         let (address, dir) = (free_address(), tempfile::tempdir().unwrap());
         let server = ServerProcess::start_at(address, &stage_data(dir.path()));
-        let plan = Plan { sends_max: None, ..Plan::small(7) };
+        let plan = Plan { sends_max: None, ..Plan::small(seed) };
         let messenger = Real::at(&format!("http://{address}"));
         let workload = Workload::begin(Arc::new(messenger), plan).await;
         assert!(server.stop());
@@ -127,7 +128,13 @@ fn stage_data(dir: &Path) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r7_dying_failing_and_waiting_at_every_step_breaks_no_promise() {
-    let mut stage = Stage::set().await;
+    for seed in seeds("TIDINGS_R7_SEEDS", 1) {
+        die_at_every_step(seed).await;
+    }
+}
+
+async fn die_at_every_step(seed: u64) {
+    let mut stage = Stage::set(seed).await;
     let mut reached = BTreeSet::new();
     for point in FailPoint::ALL {
         let ended = stage.die_at(*point, "abort").await;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tidings_testkit::actors::Person;
 use tidings_testkit::history::{Plan, Real, Workload};
+use tidings_testkit::scale::seeds;
 use uuid::Uuid;
 
 use crate::process::server_process::{ServerProcess, free_address};
@@ -116,6 +117,12 @@ fn try_start(address: SocketAddr, data: &Path) -> Option<ServerProcess> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r3_a_disk_that_fills_up_and_has_room_again_breaks_no_promise() {
+    for seed in seeds("TIDINGS_R3_SEEDS", 1) {
+        fill_up_twice(seed).await;
+    }
+}
+
+async fn fill_up_twice(seed: u64) {
     let disk = SmallDisk::mount(3);
     let (address, data) = (free_address(), disk.data());
     let server = ServerProcess::start_with(address, &data, &ENVIRONMENT, None);
@@ -123,15 +130,18 @@ async fn r3_a_disk_that_fills_up_and_has_room_again_breaks_no_promise() {
     let other = Person::register(&server.api, "other").await;
     let chat = person.direct_with(&other).await;
     let mut filler = Filler { person, chat, sent: 0, stored: Vec::new(), refused: Vec::new() };
-    let plan = Plan { sends_max: None, lanes: 1, ..Plan::small(3) };
+    let plan = Plan { sends_max: None, lanes: 1, ..Plan::small(seed) };
     let messenger = Real::at(&format!("http://{address}"));
     let mut workload = Workload::begin(Arc::new(messenger), plan).await;
 
+    let since = other.connect().await.drop_connection();
     let load = workload.load();
     filler.fill().await;
     filler.assert_history().await;
     // Delivery goes on: a device comes, is given what it has missed, and is live.
-    let device = other.connect().await;
+    let mut device = other.resume(&since).await;
+    let missed = device.expect_ready().await;
+    assert!(missed.iter().any(|event| ["message:new", "skipped"].contains(&&*event.name)), "{missed:?}");
     disk.resize(5);
     load.stop();
     load.done().await;

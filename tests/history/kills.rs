@@ -18,6 +18,10 @@ const KILLED_AGAIN_ONE_IN: u32 = 4;
 /// That long after it is up.
 const KILLED_AGAIN_AFTER_MS: Range<u64> = 0..60;
 
+/// In one of so many rounds the load goes on for a while after the restart.
+const AND_ON_EVERY: u64 = 3;
+const AND_ON_MS: u64 = 150;
+
 /// A server that is killed and comes back over the same directory at the same address.
 struct Victim {
     server: Option<ServerProcess>,
@@ -72,6 +76,10 @@ async fn kill_until(
         let load = workload.load();
         sleep_ms(victim.rng.u64(load_ms.clone())).await;
         let restarted = victim.kill().await;
+        if rounds % AND_ON_EVERY == 0 {
+            // New sends, too, meet the new process before everybody has settled.
+            sleep_ms(AND_ON_MS).await;
+        }
         load.stop();
         load.done().await;
         workload.settle(restarted).await;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tidings_testkit::history::{Plan, Real, Sending, Workload};
 use tidings_testkit::proxy::{Fault, Proxy};
-use tidings_testkit::scale::scale;
+use tidings_testkit::scale::seeds;
 
 use crate::harness::TestServer;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r5_a_retry_storm_doubles_nothing() {
-    for seed in 0..scale("TIDINGS_R5_SEEDS", 2) {
+    for seed in seeds("TIDINGS_R5_SEEDS", 2) {
         let server = TestServer::start().await;
         let proxy = Proxy::before(&server.api.url, seed).await;
         proxy.does(Fault::DropAnswers { of_100: 30 });
@@ -26,7 +26,7 @@ async fn r5_a_retry_storm_doubles_nothing() {
 /// The same with sockets: what is cut is a connection with its acks and events, wherever it happens to be.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r5_sockets_that_are_cut_anywhere_lose_nothing() {
-    for seed in 0..scale("TIDINGS_R5_SEEDS", 2) {
+    for seed in seeds("TIDINGS_R5_SEEDS", 2) {
         let server = TestServer::start().await;
         let proxy = Proxy::before(&server.api.url, seed).await;
         let messenger = Real::at(&server.api.url).sending(Sending::Socket).connecting_through(&proxy.url);

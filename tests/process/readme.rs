@@ -89,6 +89,7 @@ fn every_link_of_the_documents_leads_somewhere() {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/api.md",
+        "docs/performance.md",
         "docs/operate/single-node.md",
     ];
     for document in documents {

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::iter;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -119,7 +121,13 @@ impl Drop for ServerProcess {
     }
 }
 
+/// Below the ephemeral ports, of which another test would be given one while its server is down.
+const PORTS: Range<u16> = 12_000..20_000;
+
 /// An address for a server that comes back at the same place.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+    iter::repeat_with(|| SocketAddr::from((Ipv4Addr::LOCALHOST, fastrand::u16(PORTS))))
+        .take(PORTS.len())
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("a free port")
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tidings_core::clock::{Clock as _, SystemClock};
 use tidings_testkit::actors::{Api, Person};
 use tidings_testkit::history::{Load, Plan, Real, Report, Workload};
-use tidings_testkit::scale::scale;
+use tidings_testkit::scale::{scale, seeds};
 use uuid::Uuid;
 
 use crate::harness::TestServer;
@@ -42,7 +42,7 @@ fn assert_kept(what: &str, report: &Report) {
 /// Jumps between batches, during resumes, around logins; and a restart on the other side of each.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r20_the_injected_clock_jumps_under_load() {
-    for seed in 0..scale("TIDINGS_R20_SEEDS", 2) {
+    for seed in seeds("TIDINGS_R20_SEEDS", 2) {
         let mut server = TestServer::start().await;
         let mut workload = Workload::begin(Arc::new(Real::at(&server.api.url)), plan(20 + seed)).await;
         for jump in JUMPS {

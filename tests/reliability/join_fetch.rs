@@ -13,7 +13,7 @@ use tidings_testkit::actors::{ClientIds, Device, Person};
 use tidings_testkit::history::{
     Answer, Id, Messenger, Outgoing, Plan, Real, Recorder, Report, Stored, StoredStream, Workload, check,
 };
-use tidings_testkit::scale::scale;
+use tidings_testkit::scale::{scale, seeds};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -110,7 +110,7 @@ async fn r18_a_message_and_a_connection_at_the_same_instant() {
 /// is small and in one that is large.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r18_everybody_comes_and_goes_at_once() {
-    for seed in 0..scale("TIDINGS_R18_SEEDS", 2) {
+    for seed in seeds("TIDINGS_R18_SEEDS", 2) {
         let plan = Plan {
             groups: 1,
             visitors: 6,

@@ -132,10 +132,11 @@ impl FaultyDisk {
     /// The next `count` syncs fail with `SQLITE_IOERR_FSYNC`; zero heals the disk.
     ///
     /// As on Linux, the kernel then holds the data for clean: connections go on reading it, and a later sync succeeds
-    /// without having written it. Each other handle on the file is told once, by its next sync. A power cut before that later sync may still find it on the disk, one after it
-    /// does not. So a restart on the same disk is not safe by itself: it checkpoints what it reads, over a WAL that
-    /// lacks it, and a power cut before the WAL's next sync can leave a corrupt database. Who writes the same bytes
-    /// once more makes them dirty again, and the next sync takes them.
+    /// without having written it. Each other handle on the file is told once, by its next sync. A power cut before that
+    /// later sync may still find it on the disk, one after it does not. So a restart on the same disk is not safe by
+    /// itself: it checkpoints what it reads, over a WAL that lacks it, and a power cut before the WAL's next sync can
+    /// leave a corrupt database. Who writes the same bytes once more makes them dirty again, and the next sync takes
+    /// them.
     pub fn fail_syncs(&self, count: u64) {
         self.fail_syncs_in(0, count, None);
     }

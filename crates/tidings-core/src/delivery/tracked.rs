@@ -1,5 +1,5 @@
-//! Who is tracked on this node: everybody with a connection, and everybody whose last one went no longer ago than the tail in
-//! memory reaches back. Of each it holds where the events in the tail are that are theirs.
+//! Who is tracked on this node: everybody with a connection, and everybody whose last one went no longer ago than the
+//! tail in memory reaches back. Of each it holds where the events in the tail are that are theirs.
 //!
 //! Who came and who was forgotten is also noted in order, so that the roster of a large group can follow it instead of
 //! looking every member up for every event.

@@ -32,6 +32,9 @@ const BATCH_MAX: usize = 512;
 /// With more dirty heads than this they are flushed at once.
 const DIRTY_HEADS_MAX: usize = 20_000;
 
+/// With more events than this after the heads in the rows, a start flushes at once.
+const UNFLUSHED_MAX: u64 = 50_000;
+
 pub(super) struct Worker {
     conn: Connection,
     memory: Memory,
@@ -64,12 +67,15 @@ impl Worker {
         requests: Receiver<Box<dyn Request>>,
         poison: Arc<Poison>,
     ) -> Result<Self, OpenError> {
-        let Parts { mut conn, backfill, memory, flushed, readers, log, counters, upkeep, .. } = parts;
+        let Parts { mut conn, backfill, memory, flushed, unflushed, readers, log, counters, upkeep, .. } =
+            parts;
         let backfill = Backfill::spawn(backfill, Arc::clone(&poison), Arc::clone(&counters))?;
         let checkpoints =
             Checkpoints::watch(&mut conn, backfill, Arc::clone(&counters), upkeep.wal_bytes_max)?;
         count_statements(&mut conn, Arc::clone(&counters));
-        let flush_due = (memory.log > flushed).then(|| Instant::now() + upkeep.flush_every);
+        // A process that is killed again and again before its first flush would leave more and more to the next.
+        let wait = if unflushed > UNFLUSHED_MAX { Duration::ZERO } else { upkeep.flush_every };
+        let flush_due = (unflushed > 0).then(|| Instant::now() + wait);
         Ok(Self {
             conn,
             memory,

@@ -28,7 +28,8 @@ pub(super) async fn read_stored(shared: &Shared, checker: &Checker) -> Stored {
         }
         let listed = shared.answered(|| shared.messenger.list(owner)).await;
         let own = listed.iter().find(|listed| listed.conversation == *id);
-        stream.head = own.map(|listed| (listed.pos, listed.last_seq));
+        // An owner's list without it is a head at nothing.
+        stream.head = Some(own.map_or((0, 0), |listed| (listed.pos, listed.last_seq)));
         stored.conversations.insert(Id::clone(id), stream);
     }
     stored
