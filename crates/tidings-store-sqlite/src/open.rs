@@ -219,7 +219,7 @@ fn prepare_writer(conn: &Connection) -> Result<(), OpenError> {
     if busy == 0 { Ok(()) } else { Err(OpenError::CheckpointBusy) }
 }
 
-/// Another one that writes, of which the writer's is never the reader.
+/// The connection that copies the log beside the writer's.
 fn connect_beside(options: &Options) -> rusqlite::Result<Connection> {
     let conn = connect(options)?;
     conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;

@@ -73,11 +73,11 @@ impl Backfill {
         }
     }
 
-    /// The same, and waits for it.
+    /// The same, and waits for it; nothing where the store cannot go on.
     pub(super) fn wait(&mut self) -> Option<u64> {
-        let copied = self.outcomes.recv().ok();
+        let copied = self.outcomes.recv().ok()?;
         self.is_running = false;
-        copied
+        Some(copied)
     }
 
     /// Waits for the pass that is under way, and closes the connection.

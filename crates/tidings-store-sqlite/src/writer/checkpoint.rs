@@ -69,18 +69,18 @@ impl Checkpoints {
     pub(super) fn tend(&mut self, conn: &Connection, counters: &Counters) -> Result<(), Trouble> {
         let pages = self.pages.load(Ordering::Relaxed);
         let is_late = pages > self.above;
-        let copied = match self.backfill.is_running() {
+        if self.backfill.is_running() {
             // SQLite lets nobody else make a checkpoint meanwhile.
-            true if is_late => self.backfill.wait(),
-            true => self.backfill.poll(),
-            false => None,
-        };
-        self.copied = copied.unwrap_or(self.copied);
+            let copied = if is_late { self.backfill.wait() } else { self.backfill.poll() };
+            // Not yet, or never: then the store cannot go on.
+            let Some(copied) = copied else { return Ok(()) };
+            self.copied = copied;
+        }
         if pages < self.copied {
             // All of it was in the database, so the log began again by itself.
             (self.copied, self.passes) = (0, 0);
         }
-        if pages <= self.from || self.backfill.is_running() {
+        if pages <= self.from {
             return Ok(());
         }
         if is_late || self.passes == PASSES_MAX || pages - self.copied <= self.pages_max / REST {
