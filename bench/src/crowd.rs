@@ -17,6 +17,8 @@ pub(crate) use send::{Choice, Door, Pace, Run};
 
 /// How long anything is waited for before it is called lost.
 pub(crate) const PATIENCE: Nanos = 10_000_000_000;
+/// How long after the last thing that had to come one listens for what should not: a frame that comes twice is the later.
+const LISTEN_ON: Nanos = 50_000_000;
 
 /// Everybody who talks to the server.
 pub(crate) struct Crowd {
@@ -34,8 +36,8 @@ pub(crate) struct Crowd {
     pub ended: Vec<String>,
     /// The operations that are being measured.
     pub run: Option<Run>,
-    /// Answers to requests of scenarios that are not sends, and when they came.
-    pub answers: VecDeque<(LinkId, Nanos)>,
+    /// Answers to requests of scenarios that are not sends.
+    pub answers: VecDeque<Answer>,
     /// Devices that are live.
     live: usize,
     posts: Vec<Post>,
@@ -58,6 +60,16 @@ pub(crate) struct Device {
     acks: u64,
     /// Operations by the number of their ack.
     waiting: VecDeque<(u64, u64)>,
+}
+
+/// An answer on a connection that a scenario writes on by itself.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub link: LinkId,
+    /// When it came.
+    pub at: Nanos,
+    pub status: u16,
+    pub body: Vec<u8>,
 }
 
 /// A connection for requests, one at a time.
@@ -115,6 +127,16 @@ impl Crowd {
             engine.turn(self, until.min(engine.now() + PATIENCE / 100))?;
         }
         Ok(true)
+    }
+
+    /// Waits until everything that was begun is acknowledged and shown, with patience, and a moment longer. Only then the
+    /// verdict is whole.
+    pub(crate) fn settle(&mut self, engine: &mut Engine) -> anyhow::Result<()> {
+        let until = engine.now() + self.patience;
+        self.turn_until(engine, until, |crowd| crowd.checker.is_settled())?;
+        let until = engine.now() + LISTEN_ON;
+        self.turn_until(engine, until, |_| false)?;
+        Ok(())
     }
 
     fn role(&self, link: LinkId) -> Role {

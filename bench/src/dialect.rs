@@ -43,6 +43,16 @@ struct Ack<'a> {
     message: Option<Message<'a>>,
 }
 
+#[derive(Deserialize)]
+struct Page {
+    messages: Vec<Place>,
+}
+
+#[derive(Deserialize)]
+struct Place {
+    seq: u64,
+}
+
 impl Dialect {
     /// Writes the request that sends a message.
     pub(crate) fn write_post(self, out: &mut Vec<u8>, token: &str, send: Send<'_>) {
@@ -106,6 +116,12 @@ pub(crate) fn read_answer(body: &[u8]) -> Option<Message<'_>> {
 pub(crate) fn read_ack(args: &[u8]) -> Option<Message<'_>> {
     let (ack,): (Ack<'_>,) = serde_json::from_slice(args).ok()?;
     ack.message.filter(|_| ack.ok)
+}
+
+/// The `seq` of each message that a page of history shows, in its order.
+pub(crate) fn read_page(body: &[u8]) -> Option<Vec<u64>> {
+    let page: Page = serde_json::from_slice(body).ok()?;
+    Some(page.messages.into_iter().map(|message| message.seq).collect())
 }
 
 /// The name of an event.

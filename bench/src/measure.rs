@@ -103,8 +103,7 @@ pub(crate) fn measure(
     if let Some(run) = &mut crowd.run {
         run.is_over = true;
     }
-    let until = engine.now() + crowd.patience;
-    crowd.turn_until(engine, until, |crowd| crowd.checker.is_settled())?;
+    crowd.settle(engine)?;
     let run = crowd.run.take().unwrap_or_else(|| unreachable!("it was begun above"));
     ensure!(!run.is_overrun, "the server cannot keep the rate: sends have heaped up in the generator");
     ensure!(crowd.ended.is_empty(), "connections ended: {:?}", crowd.ended);

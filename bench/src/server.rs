@@ -1,5 +1,6 @@
 //! The server that is measured, as a process of its own.
 
+use std::env;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -29,12 +30,23 @@ pub(crate) fn command(program: &Path, core: Option<usize>) -> Command {
 
 impl Server {
     /// Starts Tidings over a data directory and waits until it says that it is up. Its log goes beside the data.
-    pub(crate) fn start(binary: &Path, data_dir: &Path, core: Option<usize>) -> anyhow::Result<Self> {
+    /// It is configured by `environment` alone, and by nothing of the environment that the run was started in.
+    pub(crate) fn start(
+        binary: &Path,
+        data_dir: &Path,
+        core: Option<usize>,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let log = File::create(log_of(data_dir))?;
-        let mut child = command(binary, core)
+        let mut command = command(binary, core);
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TIDINGS_")) {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .env("TIDINGS_LOG", "warn")
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

@@ -7,7 +7,7 @@ use crate::cpu::{self, CpuTime};
 use crate::crowd::{Crowd, Joining};
 use crate::dialect::Dialect;
 use crate::engine::Engine;
-use crate::measure::{Measured, Series, measure};
+use crate::measure::{Measured, Rate, Series, measure};
 use crate::report::Report;
 use crate::server::Server;
 use crate::world::World;
@@ -66,10 +66,20 @@ impl Cores {
 impl Stage {
     /// Tidings over a data set, nobody online yet.
     pub(crate) fn open(bench: &Bench, dir: &Path, cores: Cores) -> anyhow::Result<Self> {
+        Self::open_with(bench, dir, cores, &[])
+    }
+
+    /// The same with a server that is configured otherwise, by variables of its environment.
+    pub(crate) fn open_with(
+        bench: &Bench,
+        dir: &Path,
+        cores: Cores,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         cpu::pin_self(None);
         let world = World::read(dir)?;
         let tokens = World::mint_tokens(dir, &world.people)?;
-        let server = Server::start(&bench.server, dir, cores.of_server())?;
+        let server = Server::start(&bench.server, dir, cores.of_server(), environment)?;
         cores.pin_generator();
         let crowd = Crowd::new(Dialect::Tidings, server.address, world, tokens);
         Ok(Self { server, engine: Engine::new()?, crowd })
@@ -116,13 +126,16 @@ impl Stage {
     }
 }
 
-/// Puts what every series of sends says into the report.
-pub(crate) fn report_series(report: &mut Report, line: &str, measured: &Measured) {
+/// Puts what a series of sends says into the report. Of a closed loop no latencies: it does not send while it waits, so
+/// they would say how many were in flight.
+pub(crate) fn report_series(report: &mut Report, line: &str, measured: &Measured, rate: Rate) {
     report.add(line, "sends", "/s", measured.sends_per_second);
-    report.add(line, "answer p50", "ms", measured.answered.percentile_ms(50.0));
-    report.add(line, "answer p99", "ms", measured.answered.percentile_ms(99.0));
-    report.add(line, "shown to all p50", "ms", measured.shown.percentile_ms(50.0));
-    report.add(line, "shown to all p99", "ms", measured.shown.percentile_ms(99.0));
+    if matches!(rate, Rate::PerSecond(_)) {
+        report.add(line, "answer p50", "ms", measured.answered.percentile_ms(50.0));
+        report.add(line, "answer p99", "ms", measured.answered.percentile_ms(99.0));
+        report.add(line, "shown to all p50", "ms", measured.shown.percentile_ms(50.0));
+        report.add(line, "shown to all p99", "ms", measured.shown.percentile_ms(99.0));
+    }
     report.add(line, "server CPU a send", "µs", measured.server_micros_per_send());
     let share = measured.server_cpu.as_secs_f64() / measured.wall.as_secs_f64();
     report.add(line, "server CPU", "% of a core", 100.0 * share);

@@ -8,12 +8,15 @@ use anyhow::Context as _;
 use rusqlite::Connection;
 use tidings_core::clock::{Clock as _, SystemClock};
 use tidings_core::ids::{AppId, SessionId, UserId};
+use tidings_core::limits::ACCESS_TOKEN_SECONDS;
 use tidings_core::sessions::AccessTokens;
 use tidings_server::keys;
 use uuid::Uuid;
 
 /// Tokens are signed by this many workers; one RSA signature takes half a millisecond.
 const SIGNERS: usize = 2;
+/// How long tokens of a run live: longer than any stage plays.
+const TOKEN_SECONDS: i64 = 4 * 3_600;
 
 /// Somebody with a session.
 #[derive(Debug, Clone, Copy)]
@@ -76,9 +79,11 @@ impl World {
         Ok(Self { people, conversations })
     }
 
-    /// An access token for each of these people, signed with the data directory's own key. They live ten minutes.
+    /// An access token for each of these people, signed with the data directory's own key. They live [`TOKEN_SECONDS`],
+    /// because a stage with many rounds takes longer than the ten minutes of the server's own: they are signed as of a
+    /// moment to come, and a server looks at their end alone.
     pub(crate) fn mint_tokens(data_dir: &Path, people: &[Person]) -> anyhow::Result<Vec<String>> {
-        let now = SystemClock.now();
+        let now = SystemClock.now().plus_seconds(TOKEN_SECONDS - ACCESS_TOKEN_SECONDS);
         let access = &AccessTokens::new(keys::load_or_make(data_dir)?);
         let issue = |person: &Person| {
             let issued = access.issue(person.user, person.session, AppId::DEFAULT, now);

@@ -1,6 +1,6 @@
 //! What arrives, and what it means for the run.
 
-use super::{Crowd, Role};
+use super::{Answer, Crowd, Role};
 use crate::checker::Shown;
 use crate::dialect::{self, Dialect, Message};
 use crate::engine::{Engine, Heard, LinkId, Listener};
@@ -19,7 +19,10 @@ impl Listener for Crowd {
                 self.posts[n as usize].is_open = true;
                 self.free_posts.push(n);
             }
-            (Role::Plain, Heard::Answer { status: 200, .. }) => self.answers.push_back((link, engine.now())),
+            (Role::Plain, Heard::Answer { status, body }) => {
+                let answer = Answer { link, at: engine.now(), status, body: body.to_vec() };
+                self.answers.push_back(answer);
+            }
             // The server closes connections that are silent for long; they are opened again when they are needed.
             (Role::Post(n), Heard::Closed(_)) if self.posts[n as usize].operation.is_none() => {
                 self.posts[n as usize].is_open = false;

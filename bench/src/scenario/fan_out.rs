@@ -32,10 +32,12 @@ fn room(bench: &Bench, report: &mut Report, members: u32) -> anyhow::Result<()> 
     let mut peer = if PEER_ROOMS.contains(&members) { Peer::start_if_wanted(bench, &plan)? } else { None };
     let mut stage = Stage::open(bench, &data, Cores::Apart)?;
     stage.come_online()?;
-    let line = format!("rooms of {members}, 1,000 devices, 16 in flight, one core");
-    let peer_line = format!("the peer, rooms of {members}, the same");
+    let line = format!("rooms of {members}, 1,000 devices, REST, 16 in flight, one core");
+    let peer_line = format!("the peer, rooms of {members}, 1,000 devices, REST, 16 in flight, one core");
+    let socket_line = format!("rooms of {members}, 1,000 devices, socket, 16 in flight, one core");
     for round in 0..bench.rounds {
-        let measured = stage.measure(&line, report, &series(bench, Door::Socket, 1))?;
+        stage.crowd.connect_posts(&mut stage.engine, IN_FLIGHT)?;
+        let measured = stage.measure(&line, report, &series(bench, Door::Rest, 1))?;
         deliveries(report, &line, &measured);
         if let Some(peer) = &mut peer {
             peer.stage.crowd.connect_posts(&mut peer.stage.engine, IN_FLIGHT)?;
@@ -43,9 +45,11 @@ fn room(bench: &Bench, report: &mut Report, members: u32) -> anyhow::Result<()> 
             let measured = peer.stage.measure(&peer_line, report, &series(bench, Door::Rest, warm_up))?;
             deliveries(report, &peer_line, &measured);
         }
+        let measured = stage.measure(&socket_line, report, &series(bench, Door::Socket, 1))?;
+        deliveries(report, &socket_line, &measured);
     }
     if peer.is_some() {
-        let name = "deliveries to the peer's (P4)";
+        let name = "deliveries to the peer's, REST 16 to REST 16 (P4)";
         report.ratio(&line, name, (&line, "deliveries"), (&peer_line, "deliveries"));
     }
     Ok(())
@@ -67,8 +71,6 @@ fn deliveries(report: &mut Report, line: &str, measured: &Measured) {
     let count = measured.deliveries_per_second * measured.wall.as_secs_f64();
     report.add(line, "server CPU a delivery", "µs", micros(measured.server_cpu) / count.max(1.0));
     report.add(line, "sends", "/s", as_float(measured.sends) / measured.wall.as_secs_f64());
-    report.add(line, "shown to all p50", "ms", measured.shown.percentile_ms(50.0));
-    report.add(line, "shown to all p99", "ms", measured.shown.percentile_ms(99.0));
     let name =
         if measured.is_generator_bound() { "generator CPU (IT IS THE LIMIT)" } else { "generator CPU" };
     report.add(line, name, "% of a core", 100.0 * measured.generator_share());

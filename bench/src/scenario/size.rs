@@ -1,6 +1,6 @@
-//! Sends to random conversations of 20,000 over a data set of millions (P2), with client ids that are random (UUIDv4) and
-//! in order of time (UUIDv7): the rows are wide apart, so the disk's pages are what counts. The machine's two cores are
-//! shared.
+//! Sends to random conversations of 20,000 over a data set of millions (P2): how many, and how long people wait at half of
+//! it. With client ids that are random (UUIDv4) and in order of time (UUIDv7): the rows are wide apart, so the disk's pages
+//! are what counts. The machine's two cores are shared.
 
 use std::time::Duration;
 
@@ -17,27 +17,44 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let sizes = bench.quick_or(&[1][..], &[1, 5][..]);
     for millions in sizes {
         for client_ids in [ClientIds::V7, ClientIds::V4] {
-            let line = format!(
-                "{millions} M messages, 20,000 conversations at random, UUID{client_ids:?}, 256 in flight (P2)"
-            );
+            let set =
+                format!("{millions} M messages, 20,000 conversations at random, UUID{client_ids:?}, socket");
             let dir = plan(millions * 1_000_000, client_ids).obtain(&bench.root)?;
             let mut stage = Stage::open(bench, &dir, Cores::Shared)?;
             stage.come_online()?;
-            for round in 0..bench.rounds {
-                let series = Series {
-                    door: Door::Socket,
-                    choice: Choice::Random,
-                    client_ids,
-                    rate: Rate::InFlight(IN_FLIGHT),
-                    warm_up: Duration::from_secs(if round == 0 { 4 } else { 1 }),
-                    measured: Duration::from_secs(bench.quick_or(4, 8)),
-                };
-                let measured = stage.measure(&line, report, &series)?;
-                report_series(report, &line, &measured);
+            let line = format!("{set}, 256 in flight (P2)");
+            for _ in 0..bench.rounds {
+                series(bench, report, &mut stage, &line, client_ids, Rate::InFlight(IN_FLIGHT))?;
+            }
+            let half = report.median(&line, "sends").unwrap_or_default() / 2.0;
+            let line = format!("{set}, half of that by the clock (P2)");
+            for _ in 0..bench.rounds {
+                series(bench, report, &mut stage, &line, client_ids, Rate::PerSecond(half))?;
             }
             stage.server.stop()?;
         }
     }
+    Ok(())
+}
+
+fn series(
+    bench: &Bench,
+    report: &mut Report,
+    stage: &mut Stage,
+    line: &str,
+    client_ids: ClientIds,
+    rate: Rate,
+) -> anyhow::Result<()> {
+    let series = Series {
+        door: Door::Socket,
+        choice: Choice::Random,
+        client_ids,
+        rate,
+        warm_up: Duration::from_secs(2),
+        measured: Duration::from_secs(bench.quick_or(4, 6)),
+    };
+    let measured = stage.measure(line, report, &series)?;
+    report_series(report, line, &measured, rate);
     Ok(())
 }
 

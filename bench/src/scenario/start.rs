@@ -50,7 +50,7 @@ pub(super) fn first_delivery(bench: &Bench, dir: &Path, world: World) -> anyhow:
     world.conversations[0].members = (0..u32::try_from(members.len())?).collect();
     let tokens = World::mint_tokens(dir, &world.people)?;
     let begun = Instant::now();
-    let server = Server::start(&bench.server, dir, None)?;
+    let server = Server::start(&bench.server, dir, None, &[])?;
     let mut engine = Engine::new()?;
     let mut crowd = Crowd::new(Dialect::Tidings, server.address, world, tokens);
     crowd.connect_devices(&mut engine, Joining::default())?;

@@ -41,7 +41,7 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
             measured: Duration::from_secs(if *rate < 10_000.0 { seconds.min(20) } else { seconds }),
         };
         let measured = stage.measure(&line, report, &series)?;
-        report_series(report, &line, &measured);
+        report_series(report, &line, &measured, series.rate);
         report.add(&line, "generator late at most", "ms", 1e3 * measured.late_max.as_secs_f64());
     }
     Ok(())
