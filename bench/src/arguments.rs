@@ -10,8 +10,8 @@ use crate::stage::Bench;
 
 /// Measures Tidings, and checks while it measures that nothing is lost, doubled or reordered.
 ///
-/// Prints one table; ends with 1 if a message was lost, doubled or reordered, or a scenario could not run. Data sets are
-/// kept for the next run: about 9 GB for a whole one.
+/// Prints one table; ends with 1 if a message was lost, doubled or reordered, or a scenario could not run. Data sets
+/// are kept for the next run: about 9 GB for a whole one.
 #[derive(Debug, Parser)]
 #[command(name = "tidings-bench", version, about)]
 pub(crate) struct Arguments {

@@ -1,5 +1,5 @@
-//! What the guarantee says, checked while it is measured: every acknowledged message reaches every online member exactly
-//! once and in order, at dense places.
+//! What the guarantee says, checked while it is measured: every acknowledged message reaches every online member
+//! exactly once and in order, at dense places.
 //!
 //! Per device and conversation the `seq` (and `pos`, where the server has one) must grow by one. A gap that is filled
 //! later was reordered, one that never is was lost, a place that comes again was doubled. Per operation the members
@@ -49,7 +49,7 @@ pub(crate) struct Verdict {
     pub lost: u64,
     pub doubled: u64,
     pub reordered: u64,
-    /// Acknowledged at one place and shown at another, or at a position that is not dense.
+    /// Acknowledged at one place and shown at another, shown though refused, or at a position that is not dense.
     pub misplaced: u64,
     /// Neither acknowledged nor refused.
     pub unanswered: u64,
@@ -130,6 +130,11 @@ impl Checker {
         self.settle(operation, at, "shown");
         let Some(known) = self.operation(operation) else { return false };
         known.shown += 1;
+        if known.refused {
+            self.found.misplaced += 1;
+            self.tell(format!("misplaced: operation {operation} was shown and had been refused"));
+            return false;
+        }
         let is_last = known.shown == known.members;
         let is_whole = is_last && known.acknowledged;
         self.open -= u64::from(is_whole);
@@ -219,5 +224,49 @@ impl Verdict {
     /// Nothing was lost, doubled, reordered, misplaced, or left without an answer.
     pub(crate) fn is_good(&self) -> bool {
         self.lost + self.doubled + self.reordered + self.misplaced + self.unanswered == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(seq: u64, operation: u64) -> Shown {
+        Shown { conversation: 0, seq, pos: None, operation: Some(operation) }
+    }
+
+    /// One device in one conversation, and one operation that it is to show.
+    fn begun() -> (Checker, u64) {
+        let mut checker = Checker::default();
+        checker.expect(0, 0, 0, 0);
+        let operation = checker.begin(1);
+        (checker, operation)
+    }
+
+    #[test]
+    fn what_was_shown_must_not_be_refused() {
+        let (mut checker, operation) = begun();
+        checker.shown(0, shown(1, operation));
+        checker.refused(operation);
+        let verdict = checker.verdict();
+        assert_eq!(
+            (verdict.misplaced, verdict.is_good(), checker.is_settled()),
+            (1, false, true),
+            "{verdict:?}"
+        );
+    }
+
+    #[test]
+    fn what_was_refused_must_not_be_shown() {
+        let (mut checker, operation) = begun();
+        checker.refused(operation);
+        assert!(checker.verdict().is_good(), "a refusal by itself is an answer");
+        checker.shown(0, shown(1, operation));
+        let verdict = checker.verdict();
+        assert_eq!(
+            (verdict.misplaced, verdict.is_good(), checker.is_settled()),
+            (1, false, true),
+            "{verdict:?}"
+        );
     }
 }

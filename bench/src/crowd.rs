@@ -17,7 +17,8 @@ pub(crate) use send::{Choice, Door, Pace, Run};
 
 /// How long anything is waited for before it is called lost.
 pub(crate) const PATIENCE: Nanos = 10_000_000_000;
-/// How long after the last thing that had to come one listens for what should not: a frame that comes twice is the later.
+/// How long after the last thing that had to come one listens for what should not: a frame that comes twice is the
+/// later.
 const LISTEN_ON: Nanos = 50_000_000;
 
 /// Everybody who talks to the server.
@@ -129,8 +130,8 @@ impl Crowd {
         Ok(true)
     }
 
-    /// Waits until everything that was begun is acknowledged and shown, with patience, and a moment longer. Only then the
-    /// verdict is whole.
+    /// Waits until everything that was begun is acknowledged and shown, with patience, and a moment longer. Only then
+    /// the verdict is whole.
     pub(crate) fn settle(&mut self, engine: &mut Engine) -> anyhow::Result<()> {
         let until = engine.now() + self.patience;
         self.turn_until(engine, until, |crowd| crowd.checker.is_settled())?;

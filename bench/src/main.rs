@@ -1,8 +1,8 @@
 //! The load generator: it drives Tidings and the peer from one thread, and checks what arrives while it measures.
 //!
 //! `engine` is the event loop, `wire` its own codecs, `crowd` the clients, `checker` what the guarantee says of them,
-//! `measure` one series of sends, `seed` data sets, `scenario` what is measured, `report` the table. To add a scenario: a
-//! file in `scenario`, and a line in its list.
+//! `measure` one series of sends, `seed` data sets, `scenario` what is measured, `report` the table. To add a
+//! scenario: a file in `scenario`, and a line in its list.
 
 mod arguments;
 mod checker;

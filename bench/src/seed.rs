@@ -1,5 +1,5 @@
-//! Data sets made for a run: written into the store's own tables in bulk, because a million sends through the front door
-//! take a minute and a million Argon2 hashes a day.
+//! Data sets made for a run: written into the store's own tables in bulk, because a million sends through the front
+//! door take a minute and a million Argon2 hashes a day.
 //!
 //! The store itself makes the tables; then everything is written as its own commits would have left it. The recounts
 //! of the testkit say whether that is so. Sets are kept under `bench-data` beside the build, by their parameters.

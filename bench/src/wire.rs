@@ -1,4 +1,5 @@
-//! What goes over the wire, from the client's side. It shares no code with the server: a mistake made twice is not found.
+//! What goes over the wire, from the client's side. It shares no code with the server: a mistake made twice is not
+//! found.
 
 pub(crate) mod http;
 pub(crate) mod socketio;

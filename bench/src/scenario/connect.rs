@@ -1,6 +1,6 @@
-//! Coming online: CPU for each connect with a token that was never seen (P6), memory of an idle connection (P5), CPU for
-//! each connect with a token seen before, and for each resume from the tail in memory. Of the peer the same, as far as it
-//! has it.
+//! Coming online: CPU for each connect with a token that was never seen (P6), memory of an idle connection (P5), CPU
+//! for each connect with a token seen before, and for each resume from the tail in memory. Of the peer the same, as
+//! far as it has it.
 
 use crate::cpu::{self, CpuTime};
 use crate::crowd::Joining;

@@ -1,5 +1,5 @@
-//! Deliveries by the size of the room (P4): the server on one core, a thousand devices, each message shown to all of its
-//! room. Tidings and the peer take turns.
+//! Deliveries by the size of the room (P4): the server on one core, a thousand devices, each message shown to all of
+//! its room. Tidings and the peer take turns.
 
 use std::time::Duration;
 

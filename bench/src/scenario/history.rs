@@ -1,5 +1,5 @@
-//! Pages of history at random depths, by the clock: how long they take and what CPU each costs on one core over a million
-//! messages, and how long they take beside half of the load at ten million (P9).
+//! Pages of history at random depths, by the clock: how long they take and what CPU each costs on one core over a
+//! million messages, and how long they take beside half of the load at ten million (P9).
 
 mod readers;
 

@@ -1,5 +1,5 @@
-//! Durable sends on one core, two members each, both online: how many (P1), and how long people wait at half of it (P7).
-//! Tidings and the peer take turns, round by round, beside the raw insert that the disk would take.
+//! Durable sends on one core, two members each, both online: how many (P1), and how long people wait at half of it
+//! (P7). Tidings and the peer take turns, round by round, beside the raw insert that the disk would take.
 
 use std::time::Duration;
 

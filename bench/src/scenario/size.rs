@@ -1,6 +1,6 @@
-//! Sends to random conversations of 20,000 over a data set of millions (P2): how many, and how long people wait at half of
-//! it. With client ids that are random (UUIDv4) and in order of time (UUIDv7): the rows are wide apart, so the disk's pages
-//! are what counts. The machine's two cores are shared.
+//! Sends to random conversations of 20,000 over a data set of millions (P2): how many, and how long people wait at
+//! half of it. With client ids that are random (UUIDv4) and in order of time (UUIDv7): the rows are wide apart, so the
+//! disk's pages are what counts. The machine's two cores are shared.
 
 use std::time::Duration;
 

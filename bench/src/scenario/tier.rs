@@ -1,5 +1,5 @@
-//! The top tier in one process (P8): 19,000 sockets and 10,000 durable sends a second by the clock, on the machine's two
-//! cores, the generator's work included.
+//! The top tier in one process (P8): 19,000 sockets and 10,000 durable sends a second by the clock, on the machine's
+//! two cores, the generator's work included.
 
 use std::time::Duration;
 

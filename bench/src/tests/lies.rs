@@ -1,4 +1,5 @@
-//! One frame of many is dropped, doubled, or swapped with the next: each is found, and called by its name.
+//! One frame of many is dropped, doubled, or swapped with the next, or one acknowledgement does not come or is wrong:
+//! each is found, and called by its name.
 
 use std::time::Duration;
 
@@ -9,12 +10,16 @@ use crate::crowd::Door;
 use crate::measure::Rate;
 
 async fn verdict_over(lie: Lie) -> Verdict {
+    let verdict = verdict_at(lie, Rate::InFlight(4)).await;
+    assert!(verdict.acknowledged > 8, "enough was sent: {verdict:?}");
+    verdict
+}
+
+async fn verdict_at(lie: Lie, rate: Rate) -> Verdict {
     let site = Site::start().await;
     let address = relay::start(site.address, lie);
-    let run = move || site.send_through(address, Door::Socket, Rate::InFlight(4), Duration::from_millis(300));
-    let measured = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
-    assert!(measured.verdict.acknowledged > 8, "enough was sent: {:?}", measured.verdict);
-    measured.verdict
+    let run = move || site.send_through(address, Door::Socket, rate, Duration::from_millis(300));
+    tokio::task::spawn_blocking(run).await.unwrap().unwrap().verdict
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,4 +48,27 @@ async fn a_swapped_frame_is_found() {
     let verdict = verdict_over(Lie::Swap).await;
     assert_eq!((verdict.lost, verdict.doubled, verdict.reordered), (0, 0, 1), "{verdict:?}");
     assert!(verdict.examples[0].starts_with("reordered: device 0 got seq 3"), "{verdict:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_last_frame_that_comes_again_when_all_is_done_is_found() {
+    let verdict = verdict_at(Lie::DoubleLater, Rate::PerSecond(10.0)).await;
+    assert_eq!(verdict.acknowledged, 3, "the third is the last: {verdict:?}");
+    assert_eq!((verdict.lost, verdict.doubled, verdict.reordered), (0, 1, 0), "{verdict:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_acknowledgement_that_never_comes_is_found() {
+    let verdict = verdict_over(Lie::DropAck).await;
+    assert_eq!((verdict.unanswered, verdict.lost, verdict.misplaced), (1, 0, 0), "{verdict:?}");
+    assert!(!verdict.is_good());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_acknowledgement_of_another_place_is_found() {
+    let verdict = verdict_over(Lie::AlterAck).await;
+    // Each time that somebody says otherwise than whoever spoke before.
+    assert!((1..=2).contains(&verdict.misplaced), "{verdict:?}");
+    assert_eq!((verdict.unanswered, verdict.lost, verdict.doubled), (0, 0, 0), "{verdict:?}");
+    assert!(verdict.examples[0].starts_with("misplaced: operation "), "{verdict:?}");
 }

@@ -10,6 +10,9 @@ use memchr::memmem;
 
 use crate::wire::websocket::read_frame;
 
+/// Longer than it takes until all is acknowledged and shown, and less than the generator listens on.
+const LATER: Duration = Duration::from_millis(10);
+
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lie {
@@ -18,8 +21,14 @@ pub(super) enum Lie {
     Drop,
     /// The third message comes again.
     Double,
+    /// The third message comes again when everybody has it.
+    DoubleLater,
     /// The third message comes after the fourth.
     Swap,
+    /// The third acknowledgement never comes.
+    DropAck,
+    /// The third acknowledgement names a place that is not the message's.
+    AlterAck,
     /// From this long after the first byte on, nothing comes for this long.
     Pause {
         after: Duration,
@@ -48,7 +57,8 @@ pub(super) fn start(server: SocketAddr, lie: Lie) -> SocketAddr {
 
 /// What the server says, with the lie in it.
 fn relay(mut server: TcpStream, mut client: TcpStream, lie: Lie) {
-    let (mut input, mut scratch, mut seen, begun) = (Vec::new(), [0; 65_536], 0, Instant::now());
+    let (mut input, mut scratch, begun) = (Vec::new(), [0; 65_536], Instant::now());
+    let (mut messages, mut acks) = (0, 0);
     let mut held: Option<Vec<u8>> = None;
     // The answer to the upgrade goes through as it is.
     let mut is_upgraded = false;
@@ -73,13 +83,21 @@ fn relay(mut server: TcpStream, mut client: TcpStream, lie: Lie) {
         }
         while is_upgraded && let Some(frame) = read_frame(&input).unwrap() {
             let is_message = frame.payload.starts_with(b"42[\"message:new\"");
-            seen += u32::from(is_message);
+            let is_ack = frame.payload.starts_with(b"43");
+            (messages, acks) = (messages + u32::from(is_message), acks + u32::from(is_ack));
+            let (is_third, is_third_ack) = (is_message && messages == 3, is_ack && acks == 3);
             let taken = frame.bytes;
             let bytes: Vec<u8> = input.drain(..taken).collect();
             match lie {
-                Lie::Drop if is_message && seen == 3 => {}
-                Lie::Double if is_message && seen == 3 => out.extend([&bytes[..], &bytes[..]].concat()),
-                Lie::Swap if is_message && seen == 3 => held = Some(bytes),
+                Lie::Drop if is_third => {}
+                Lie::Double if is_third => out.extend([&bytes[..], &bytes[..]].concat()),
+                Lie::DoubleLater if is_third => {
+                    out.extend(&bytes);
+                    write_later(client.try_clone().unwrap(), bytes);
+                }
+                Lie::Swap if is_third => held = Some(bytes),
+                Lie::DropAck if is_third_ack => {}
+                Lie::AlterAck if is_third_ack => out.extend(altered(bytes)),
                 _ => {
                     out.extend(bytes);
                     out.extend(held.take_if(|_| is_message).unwrap_or_default());
@@ -91,4 +109,19 @@ fn relay(mut server: TcpStream, mut client: TcpStream, lie: Lie) {
         }
     }
     let _ = client.shutdown(Shutdown::Both);
+}
+
+fn write_later(mut client: TcpStream, bytes: Vec<u8>) {
+    thread::spawn(move || {
+        thread::sleep(LATER);
+        let _ = client.write_all(&bytes);
+    });
+}
+
+/// The same frame with another `seq` of as many digits.
+fn altered(mut frame: Vec<u8>) -> Vec<u8> {
+    let name = b"\"seq\":";
+    let digit = memmem::find(&frame, name).unwrap() + name.len();
+    frame[digit] ^= 1;
+    frame
 }

@@ -1,10 +1,13 @@
 //! Seeded sets are what the store would have written: its own recounts find nothing.
 
 use rusqlite::Connection;
+use tidings_core::clock::{Clock as _, SystemClock};
 use tidings_core::conversations::ConversationKind;
 use tidings_core::ids::Seq;
 use tidings_core::messages::HistoryAnchor;
 use tidings_core::ports::store::{ConversationStore as _, MessageStore as _};
+use tidings_core::sessions::AccessTokens;
+use tidings_server::keys;
 use tidings_testkit::recount::recount;
 
 use crate::seed::{ClientIds, Plan, open_store};
@@ -25,7 +28,20 @@ fn a_set_stands_up_to_a_recount() {
         assert_eq!((world.people.len(), world.conversations.len()), (10, 7));
         assert_eq!(world.conversations.iter().map(|conversation| conversation.seq).sum::<u64>(), 1_000);
         assert!(world.conversations.iter().all(|conversation| conversation.members.len() == 3));
-        assert_eq!(World::mint_tokens(&data, &world.people).unwrap().len(), 10);
+    }
+}
+
+#[test]
+fn tokens_outlive_every_stage() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    plan(ClientIds::V7).write(&data).unwrap();
+    let world = World::read(&data).unwrap();
+    let tokens = World::mint_tokens(&data, &world.people).unwrap();
+    let access = AccessTokens::new(keys::load_or_make(&data).unwrap());
+    assert_eq!(tokens.len(), 10);
+    for now in [SystemClock.now(), SystemClock.now().plus_seconds(3 * 3_600)] {
+        assert_eq!(access.verify(&tokens[3], now).unwrap().user, world.people[3].user);
     }
 }
 

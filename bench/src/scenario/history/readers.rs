@@ -48,8 +48,8 @@ impl Readers {
         }
     }
 
-    /// Asks by the clock; the latency counts from the intended moment. The sends of the crowd's run go on beside it, and
-    /// end with it.
+    /// Asks by the clock; the latency counts from the intended moment. The sends of the crowd's run go on beside it,
+    /// and end with it.
     ///
     /// # Errors
     /// At the first page that is refused or not whole.
