@@ -10,15 +10,15 @@ use crate::crowd::Door;
 use crate::measure::Rate;
 
 async fn verdict_over(lie: Lie) -> Verdict {
-    let verdict = verdict_at(lie, Rate::InFlight(4)).await;
+    let verdict = verdict_at(lie, Rate::InFlight(4), Duration::from_millis(300)).await;
     assert!(verdict.acknowledged > 8, "enough was sent: {verdict:?}");
     verdict
 }
 
-async fn verdict_at(lie: Lie, rate: Rate) -> Verdict {
+async fn verdict_at(lie: Lie, rate: Rate, time: Duration) -> Verdict {
     let site = Site::start().await;
     let address = relay::start(site.address, lie);
-    let run = move || site.send_through(address, Door::Socket, rate, Duration::from_millis(300));
+    let run = move || site.send_through(address, Door::Socket, rate, time);
     tokio::task::spawn_blocking(run).await.unwrap().unwrap().verdict
 }
 
@@ -52,7 +52,9 @@ async fn a_swapped_frame_is_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_last_frame_that_comes_again_when_all_is_done_is_found() {
-    let verdict = verdict_at(Lie::DoubleLater, Rate::PerSecond(10.0)).await;
+    // The third send is due after 200 ms, and nothing follows: its frame comes again when the series is over.
+    let time = Duration::from_millis(220);
+    let verdict = verdict_at(Lie::DoubleLater, Rate::PerSecond(10.0), time).await;
     assert_eq!(verdict.acknowledged, 3, "the third is the last: {verdict:?}");
     assert_eq!((verdict.lost, verdict.doubled, verdict.reordered), (0, 1, 0), "{verdict:?}");
 }

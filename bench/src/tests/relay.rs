@@ -11,7 +11,7 @@ use memchr::memmem;
 use crate::wire::websocket::read_frame;
 
 /// Longer than it takes until all is acknowledged and shown, and less than the generator listens on.
-const LATER: Duration = Duration::from_millis(10);
+const LATER: Duration = Duration::from_millis(30);
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
