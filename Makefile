@@ -16,7 +16,7 @@ chaos: ## The long reliability tests, about an hour: each prints what was acknow
 	@scripts/need.sh cc cargo faketime
 	scripts/chaos.sh
 
-bench: ## Measure, beside the peer and what the machine can do: about half an hour; BENCH=--quick for five minutes
+bench: ## Measure, beside the peer and what the machine can do: about half an hour; BENCH=--quick for six
 	@scripts/need.sh cc cargo node npm postgres redis-server taskset setpriv
 	scripts/bench.sh $(BENCH)
 

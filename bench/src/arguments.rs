@@ -8,6 +8,9 @@ use clap::Parser;
 use crate::scenario;
 use crate::stage::Bench;
 
+/// With many more a stage would outlive its tokens.
+const ROUNDS_MAX: i64 = 100;
+
 /// Measures Tidings, and checks while it measures that nothing is lost, doubled or reordered.
 ///
 /// Prints one table; ends with 1 if a message was lost, doubled or reordered, or a scenario could not run. Data sets
@@ -15,15 +18,15 @@ use crate::stage::Bench;
 #[derive(Debug, Parser)]
 #[command(name = "tidings-bench", version, about)]
 pub(crate) struct Arguments {
-    /// Five minutes instead of thirty: fewer rounds, shorter, smaller data sets.
+    /// Six minutes instead of thirty: fewer rounds, shorter, smaller data sets.
     #[arg(long)]
     quick: bool,
     /// Only this scenario; may be given more than once.
     #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(names()))]
     only: Vec<String>,
     /// Rounds of each figure [default: 3, quick 2].
-    #[arg(long)]
-    rounds: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=ROUNDS_MAX))]
+    rounds: Option<u8>,
     /// The server's binary [default: tidings, beside this one].
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
@@ -59,7 +62,7 @@ impl Arguments {
             root: self.data.clone().unwrap_or_else(|| beside.join("bench-data")),
             peer: self.peer.clone(),
             quick: self.quick,
-            rounds: self.rounds.unwrap_or(if self.quick { 2 } else { 3 }),
+            rounds: self.rounds.unwrap_or(if self.quick { 2 } else { 3 }).into(),
         })
     }
 }

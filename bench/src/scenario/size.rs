@@ -27,7 +27,7 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
                 series(bench, report, &mut stage, &line, client_ids, Rate::InFlight(IN_FLIGHT))?;
             }
             let half = report.median(&line, "sends").unwrap_or_default() / 2.0;
-            let line = format!("{set}, half of that by the clock (P2)");
+            let line = format!("{set}, half of what 256 in flight took, by the clock (P2)");
             for _ in 0..bench.rounds {
                 series(bench, report, &mut stage, &line, client_ids, Rate::PerSecond(half))?;
             }
