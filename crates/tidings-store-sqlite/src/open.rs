@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::ids::{IdSource, LogId, SessionId};
@@ -197,10 +198,13 @@ fn connect(options: &Options) -> rusqlite::Result<Connection> {
     let path = options.data_dir.join(DATABASE);
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    match &options.vfs {
-        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str()),
-        None => Connection::open_with_flags(path, flags),
-    }
+    let conn = match &options.vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str())?,
+        None => Connection::open_with_flags(path, flags)?,
+    };
+    // Else a cached statement on a table with a partial index is planned anew whenever its parameters have changed.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(conn)
 }
 
 fn prepare_writer(conn: &Connection) -> Result<(), OpenError> {
@@ -278,5 +282,25 @@ mod tests {
         fs::write(root.path().join("file"), "").unwrap();
         assert!(make_data_dir(&root.path().join("file")).is_err());
         assert!(make_data_dir(&root.path().join("file/below")).is_err());
+    }
+
+    #[test]
+    fn a_cached_statement_is_planned_once_whatever_it_is_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = crate::tests::desk::options(dir.path());
+        let log = Arc::new(tidings_core::memory::InProcessLog::new());
+        SqliteStore::open(options.clone(), log).unwrap().close();
+        let conn = connect(&options).unwrap();
+        // Both tables have partial indexes.
+        for sql in [
+            "SELECT role FROM membership WHERE conversation = ?1 AND user = ?2",
+            "SELECT pos FROM event WHERE stream = ?1 AND pos > ?2",
+        ] {
+            let mut statement = conn.prepare(sql).unwrap();
+            for n in 0..3_u8 {
+                assert!(!statement.exists(([n], n)).unwrap());
+            }
+            assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0, "{sql}");
+        }
     }
 }

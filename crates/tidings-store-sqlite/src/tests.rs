@@ -4,7 +4,7 @@
 mod batches;
 mod checkpoints;
 mod counters;
-mod desk;
+pub(crate) mod desk;
 mod heads;
 mod opening;
 mod plans;

@@ -73,7 +73,7 @@ pub(super) struct Desk {
 /// Connections for reads that are not delivery's.
 pub(super) const READERS: usize = 2;
 
-pub(super) fn options(dir: &Path) -> Options {
+pub(crate) fn options(dir: &Path) -> Options {
     Options {
         data_dir: dir.to_owned(),
         vfs: None,
