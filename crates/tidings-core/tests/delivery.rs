@@ -20,7 +20,7 @@ use tidings_core::limits::Limits;
 use tidings_core::memory::InProcessLog;
 use tidings_core::messages::HistoryAnchor;
 use tidings_core::ports::event_log::{EventLog, Tailed};
-use tidings_core::sessions::Actor;
+use tidings_core::sessions::{self, Actor};
 use tokio::sync::Notify;
 
 use node::Node;
@@ -111,6 +111,32 @@ async fn a_node_that_has_fallen_behind_its_log_reads_the_store() {
     assert_one_line(&shown, MESSAGES + 1);
     let last = node.send(&alice, chat).await;
     node.shown.until(bob.user, stream, last).await;
+}
+
+/// The node that ends a session does not wait for its own log to say so.
+#[tokio::test]
+async fn a_session_has_ended_when_logging_out_is_answered() {
+    let node = Node::over(InProcessLog::new()).await;
+    let alice = node.user("alice").await;
+    assert_eq!(node.services.check_session(&alice), Ok(()));
+    // Nobody reads the log.
+    node.services.logout(&alice).await.unwrap();
+    assert_eq!(node.services.check_session(&alice), Err(sessions::Error::Ended));
+}
+
+/// What another node has ended is known here when the log has said so.
+#[tokio::test]
+async fn a_session_that_was_ended_elsewhere_ends_with_its_event() {
+    let node = Node::over(InProcessLog::new()).await;
+    node.deliver();
+    let alice = node.user("alice").await;
+    let (store, now) = (&node.services.store, node.services.clock.now());
+    store.end_session(alice.user, alice.session, now, now.plus_seconds(1_000)).await.unwrap();
+    let (end, _) = store.log_bounds().await.unwrap();
+    while node.delivery.watermark() < end {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.services.check_session(&alice), Err(sessions::Error::Ended));
 }
 
 /// A replay whose first page came from the store ends where the store stood, which may be above what has been
