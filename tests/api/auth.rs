@@ -174,6 +174,34 @@ async fn logging_out_closes_the_sessions_sockets_and_tells_the_other_devices() {
     assert_eq!(error["data"]["code"], "session_ended");
 }
 
+/// Whoever was let in at the instant at which the session ends is sent away like the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connect_that_races_with_logging_out_leaves_no_socket_open() {
+    const ROUNDS: usize = 40;
+    const DEVICES: usize = 10;
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let mut let_in = 0;
+    for _ in 0..ROUNDS {
+        let phone = alice.login_again("phone").await;
+        let connects = (0..DEVICES).map(|_| {
+            let phone = phone.clone();
+            tokio::spawn(
+                async move { Device::connect(&phone.api.url, json!({ "token": phone.token })).await },
+            )
+        });
+        let connects: Vec<_> = connects.collect();
+        assert_eq!(phone.post("/api/auth/logout", Value::Null).await.status, 204);
+        for connect in connects {
+            if let Connected::Yes(mut device) = connect.await.unwrap() {
+                let_in += 1;
+                assert_eq!(device.expect_end().await, "disconnect");
+            }
+        }
+    }
+    assert!(let_in > 0 && let_in < ROUNDS * DEVICES, "{let_in} were let in: nothing raced");
+}
+
 fn base64url(text: &str) -> Vec<u8> {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).expect("base64url")

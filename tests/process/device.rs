@@ -1,17 +1,16 @@
 //! The example device does what every client must do: driven by its keyboard, judged by its screen.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::thread;
 
 use tempfile::TempDir;
 use tidings_testkit::actors::Person;
 use tidings_testkit::disk::FaultyDisk;
 
+use super::frame_proxy::frame_proxy;
 use super::server_process::{ServerProcess, free_address};
 use super::terminal::{Terminal, in_example};
 use crate::harness::TestServer;
@@ -224,8 +223,8 @@ fn copy(from: &Path, to: &Path) {
 async fn a_frame_that_was_lost_on_its_way_is_fetched() {
     let world = World::start();
     let (alice, bob) = (world.person("alice").await, world.person("bob").await);
-    let is_lost = |packet: &str| packet.contains("lost on its way");
-    let on_bob = world.device_at("bob", forgetful_proxy(world.address, is_lost));
+    let times = |packet: &str| usize::from(!packet.contains("lost on its way"));
+    let on_bob = world.device_at("bob", frame_proxy(world.address, times));
     let chat = alice.direct_with(&bob).await;
     on_bob.expect("You and alice. Type to send.");
     for text in ["one", "lost on its way", "lost on its way, too", "four", "five"] {
@@ -239,13 +238,32 @@ async fn a_frame_that_was_lost_on_its_way_is_fetched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_comes_twice_is_shown_once() {
+    let world = World::start();
+    let (alice, bob) = (world.person("alice").await, world.person("bob").await);
+    let times = |packet: &str| if packet.contains("message:new") { 2 } else { 1 };
+    let on_bob = world.device_at("bob", frame_proxy(world.address, times));
+    let chat = alice.direct_with(&bob).await;
+    on_bob.expect("You and alice. Type to send.");
+    for text in ["one", "two", "three"] {
+        alice.send(&chat, text).await;
+    }
+    for line in ["#1 alice: one", "#2 alice: two", "#3 alice: three"] {
+        on_bob.expect(line);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_was_lost_on_its_way_is_asked_for_again() {
     let world = World::start();
     let (alice, bob) = (world.person("alice").await, world.person("bob").await);
     let acks = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&acks);
-    let is_first_ack = move |packet: &str| packet.starts_with("43") && acks.fetch_add(1, Relaxed) == 0;
-    let mut on_bob = world.device_at("bob", forgetful_proxy(world.address, is_first_ack));
+    let times = move |packet: &str| {
+        let is_first_ack = packet.starts_with("43") && acks.fetch_add(1, Relaxed) == 0;
+        usize::from(!is_first_ack)
+    };
+    let mut on_bob = world.device_at("bob", frame_proxy(world.address, times));
     let chat = alice.direct_with(&bob).await;
     on_bob.expect("You and alice. Type to send.");
     on_bob.type_line("one");
@@ -256,56 +274,6 @@ async fn an_answer_that_was_lost_on_its_way_is_asked_for_again() {
     on_bob.expect("The server answered with #2 again: sent once, however often it is tried.");
     assert_eq!(seen.load(Relaxed), 4, "one was answered twice, two, and two again");
     assert_eq!(alice.texts(&chat).await, ["one", "two"]);
-}
-
-/// Passes everything on, but the server's packets on a WebSocket that are to be lost.
-fn forgetful_proxy(
-    server: SocketAddr,
-    is_lost: impl Fn(&str) -> bool + Clone + Send + 'static,
-) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for device in listener.incoming().map_while(Result::ok) {
-            let upstream = TcpStream::connect(server).unwrap();
-            let (mut from, mut to) = (device.try_clone().unwrap(), upstream.try_clone().unwrap());
-            let is_lost = is_lost.clone();
-            thread::spawn(move || std::io::copy(&mut from, &mut to));
-            thread::spawn(move || pass_down(upstream, device, is_lost));
-        }
-    });
-    address
-}
-
-/// From the server to the device, until one of them ends.
-fn pass_down(mut from: TcpStream, mut to: TcpStream, is_lost: impl Fn(&str) -> bool) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(read(&mut from, 1)?[0]);
-    }
-    to.write_all(&head)?;
-    if !head.starts_with(b"HTTP/1.1 101") {
-        return std::io::copy(&mut from, &mut to).map(|_| ());
-    }
-    loop {
-        let mut frame = read(&mut from, 2)?;
-        let mut length = u64::from(frame[1]);
-        if length >= 126 {
-            let extended = read(&mut from, if length == 126 { 2 } else { 8 })?;
-            length = extended.iter().fold(0, |length, byte| length << 8 | u64::from(*byte));
-            frame.extend(extended);
-        }
-        let payload = read(&mut from, length)?;
-        if !is_lost(&String::from_utf8_lossy(&payload)) {
-            to.write_all(&[frame, payload].concat())?;
-        }
-    }
-}
-
-fn read(from: &mut TcpStream, bytes: u64) -> std::io::Result<Vec<u8>> {
-    let mut read = vec![0; usize::try_from(bytes).unwrap()];
-    from.read_exact(&mut read)?;
-    Ok(read)
 }
 
 #[tokio::test(flavor = "multi_thread")]

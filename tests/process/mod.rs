@@ -2,6 +2,7 @@
 
 mod config;
 mod device;
+mod frame_proxy;
 mod readme;
 pub mod server_process;
 mod terminal;

@@ -72,6 +72,20 @@ async fn an_expired_token_ends_the_socket_and_the_next_one_resumes() {
     assert_eq!(texts, ["two"]);
 }
 
+/// Sockets are looked at once a second; who sends in between is not let through.
+#[tokio::test]
+async fn what_is_sent_after_the_token_has_expired_is_not_stored() {
+    let server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let mut device = alice.connect().await;
+    server.clock.advance_seconds(601);
+    device.begin("message:send", &json!({ "conversationId": chat, "content": "too late" })).await;
+    assert_eq!(device.expect("session:expired").await["code"], "token_expired");
+    assert_eq!(device.expect_end().await, "disconnect");
+    assert_eq!(bob.login_again("x").await.texts(&chat).await, [] as [String; 0]);
+}
+
 #[tokio::test]
 async fn a_user_has_a_bounded_number_of_connections() {
     let server = TestServer::with_limits(&[("user_connections_max", 2)]).await;

@@ -230,32 +230,58 @@ async fn begin_with_a_window(device: &mut Device, person: &Person, chat: &str) -
     }
 }
 
-/// The least that a queue may hold for messages of this size, and messages that are all escapes: each takes six times
-/// its size as JSON.
-#[tokio::test]
-async fn a_reader_that_is_too_slow_is_closed_and_resumes_without_a_loss() {
-    const CONTENT: usize = 4 * 1024;
-    const MESSAGES: usize = 700;
+const CONTENT: usize = 4 * 1024;
+/// The kernel's buffers hold a few megabytes for one who does not read; so many messages are more.
+const MESSAGES: usize = 700;
+
+/// The least that a queue may hold for messages of this size.
+async fn with_small_queues() -> TestServer {
     let frame =
         Limits { content_bytes_max: CONTENT, metadata_bytes_max: 2, ..Limits::default() }.frame_bytes_max();
-    let server = TestServer::with_limits(&[
+    TestServer::with_limits(&[
         ("content_bytes_max", CONTENT),
         ("metadata_bytes_max", 2),
         ("connection_queue_bytes_max", 4 * frame),
         ("sync_stream_events_max", 10_000),
     ])
-    .await;
+    .await
+}
+
+/// Sends messages that are all escapes: each takes six times its size as JSON. They have been delivered when this ends.
+async fn send_large(device: &mut Device, chat: &str, count: usize) {
+    for n in 0..count {
+        let text = format!("{n}\u{1}{}", "\u{1}".repeat(CONTENT - 10));
+        let body = json!({ "conversationId": chat, "content": text });
+        assert_eq!(device.call("message:send", body).await["ok"], true);
+        device.expect("message:new").await;
+    }
+}
+
+/// Live frames wait for the end of a replay. Of one who does not read it no more than half a queue waits.
+#[tokio::test]
+async fn a_replay_that_nobody_reads_is_closed_before_too_much_waits_for_its_end() {
+    let server = with_small_queues().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let token = bob.connect().await.drop_connection();
+    let mut on_alice = alice.connect().await;
+    send_large(&mut on_alice, &chat, MESSAGES).await;
+    let mut device = bob.resume(&token).await;
+    // With 24 KiB each more than half a queue, and less than a queue.
+    send_large(&mut on_alice, &chat, 6).await;
+    while let Some(event) = device.event_or_end().await {
+        assert_ne!(event.name, "ready");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_is_too_slow_is_closed_and_resumes_without_a_loss() {
+    let server = with_small_queues().await;
     let [alice, bob] = server.users(["alice", "bob"]).await;
     let chat = alice.direct_with(&bob).await;
     let mut device = bob.connect().await;
     let mut on_alice = alice.connect().await;
-    // The kernel's buffers hold a few megabytes for one who does not read.
-    for n in 0..MESSAGES {
-        let text = format!("{n}\u{1}{}", "\u{1}".repeat(CONTENT - 10));
-        let body = json!({ "conversationId": chat, "content": text });
-        assert_eq!(on_alice.call("message:send", body).await["ok"], true);
-        on_alice.expect("message:new").await;
-    }
+    send_large(&mut on_alice, &chat, MESSAGES).await;
     let number = |body: &Value| body["content"].as_str()?.split('\u{1}').next()?.parse::<usize>().ok();
     let mut seen = 0;
     let mut connections = 0;

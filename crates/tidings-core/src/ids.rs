@@ -281,6 +281,15 @@ mod tests {
     }
 
     #[test]
+    fn ids_of_one_moment_cannot_be_guessed_from_one_another() {
+        let ids: Vec<u128> =
+            (0..100).map(|_| SystemIds.uuid(Timestamp(1_700_000_000_000)).as_u128()).collect();
+        let set = ids.iter().fold(0, |bits, id| bits | id);
+        let clear = ids.iter().fold(0, |bits, id| bits | !id);
+        assert_eq!((set & clear).count_ones(), 74, "48 are the moment, 6 say what kind of id it is");
+    }
+
+    #[test]
     fn a_stream_is_named_by_its_kind() {
         let stream = StreamId::Conversation(conversation());
         assert_eq!(stream.to_string(), "conversation:01890a5d-ac96-774b-bcce-b302099a8057");

@@ -2,66 +2,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+#[path = "delivery/cold.rs"]
+mod cold;
+#[path = "delivery/node.rs"]
+mod node;
+
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tidings_core::accounts::{Passwords, Register};
-use tidings_core::clock::{Clock, ManualClock, SystemClock, Timestamp};
+use tidings_core::clock::{ManualClock, Timestamp};
 use tidings_core::conversations::CreateConversation;
-use tidings_core::delivery::Delivery;
-use tidings_core::events::Event;
-use tidings_core::events::EventBody;
-use tidings_core::ids::{ConversationId, LogId, Seq, SessionId, StreamId, SystemIds, UserId};
+use tidings_core::events::{Event, EventBody};
+use tidings_core::ids::{ConversationId, LogId, Seq, StreamId};
 use tidings_core::limits::Limits;
 use tidings_core::memory::InProcessLog;
-use tidings_core::messages::{HistoryAnchor, SendMessage};
+use tidings_core::messages::HistoryAnchor;
 use tidings_core::ports::event_log::{EventLog, Tailed};
-use tidings_core::ports::outbox::Outbox;
-use tidings_core::services::{Parts, Services};
-use tidings_core::sessions::{AccessTokens, Actor, Revocations, SigningKey};
-use tidings_core::sync::Token;
-use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
+use tidings_core::sessions::{self, Actor};
 use tokio::sync::Notify;
 
-/// What each user was shown of each stream: positions, in order.
-#[derive(Default)]
-struct Shown {
-    positions: Mutex<HashMap<(UserId, StreamId), Vec<u64>>>,
-    changed: Notify,
-}
-
-impl Outbox for Shown {
-    fn emit(&self, event: &Arc<Event>, _: &Token, users: &mut dyn Iterator<Item = UserId>) {
-        let mut positions = self.positions.lock();
-        for user in users {
-            positions.entry((user, event.stream)).or_default().push(event.pos.0);
-        }
-        drop(positions);
-        self.changed.notify_one();
-    }
-
-    fn end_session(&self, _: UserId, _: SessionId) {}
-}
-
-impl Shown {
-    fn of(&self, user: UserId, stream: StreamId) -> Vec<u64> {
-        self.positions.lock().get(&(user, stream)).cloned().unwrap_or_default()
-    }
-
-    /// Waits until the user was shown this position.
-    async fn until(&self, user: UserId, stream: StreamId, pos: u64) {
-        let shown = async {
-            while self.of(user, stream).last() != Some(&pos) {
-                self.changed.notified().await;
-            }
-        };
-        let in_time = tokio::time::timeout(Duration::from_secs(30), shown).await;
-        assert!(in_time.is_ok(), "{pos} was not shown; {:?} were", self.of(user, stream));
-    }
-}
+use node::Node;
 
 /// A log that hands over each event as often as it is told, zero included, by its place.
 struct LyingLog {
@@ -89,85 +51,6 @@ impl EventLog for LyingLog {
             }
             self.published.notified().await;
         }
-    }
-}
-
-/// Made once: a key takes longer than all the rest of a node.
-static KEY: LazyLock<String> = LazyLock::new(|| SigningKey::generate_pem().unwrap());
-
-struct Node {
-    services: Arc<Services>,
-    delivery: Arc<Delivery>,
-    shown: Arc<Shown>,
-    log: Arc<dyn EventLog>,
-    _dir: tempfile::TempDir,
-}
-
-impl Node {
-    async fn over(log: Arc<dyn EventLog>) -> Self {
-        Self::with(log, Arc::new(SystemClock), Limits::default()).await
-    }
-
-    async fn with(log: Arc<dyn EventLog>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let options = Options {
-            data_dir: dir.path().to_owned(),
-            vfs: None,
-            readers: 2,
-            upkeep: Upkeep::default(),
-            on_fatal: Arc::new(|reason| panic!("{reason}")),
-            ids: Arc::new(SystemIds),
-            clock: Arc::clone(&clock),
-        };
-        let store = Arc::new(SqliteStore::open(options, Arc::clone(&log)).unwrap());
-        let (shown, revocations) = (Arc::<Shown>::default(), Arc::<Revocations>::default());
-        let delivery = Delivery::new(store.clone(), shown.clone(), revocations.clone(), Arc::clone(&clock))
-            .await
-            .unwrap();
-        let services = Arc::new(Services::new(Parts {
-            store,
-            clock,
-            ids: Arc::new(SystemIds),
-            limits,
-            revocations,
-            delivery: Arc::clone(&delivery),
-            access: AccessTokens::new(vec![SigningKey::from_pem(&KEY).unwrap()]),
-            passwords: Passwords::quick(),
-        }));
-        Self { services, delivery, shown, log, _dir: dir }
-    }
-
-    fn deliver(&self) {
-        tokio::spawn(Arc::clone(&self.delivery).run(Arc::clone(&self.log)));
-    }
-
-    async fn user(&self, name: &str) -> Actor {
-        let register = Register {
-            username: name.to_owned(),
-            password: "correct horse".to_owned(),
-            email: None,
-            display_name: None,
-            first_name: None,
-            last_name: None,
-        };
-        let signed_in = self.services.register(register).await.unwrap();
-        self.services.authenticate(&signed_in.tokens.access).unwrap()
-    }
-
-    async fn direct(&self, one: &Actor, other: &Actor) -> ConversationId {
-        let create = CreateConversation::Direct { user: other.user };
-        self.services.create_conversation(one, create, None).await.unwrap().view.conversation.id
-    }
-
-    async fn send(&self, sender: &Actor, conversation: ConversationId) -> u64 {
-        let message = SendMessage {
-            conversation,
-            client_message_id: None,
-            kind: None,
-            content: "hi".to_owned(),
-            metadata: None,
-        };
-        self.services.send_message(sender, message).await.unwrap().message.pos.0
     }
 }
 
@@ -228,6 +111,32 @@ async fn a_node_that_has_fallen_behind_its_log_reads_the_store() {
     assert_one_line(&shown, MESSAGES + 1);
     let last = node.send(&alice, chat).await;
     node.shown.until(bob.user, stream, last).await;
+}
+
+/// The node that ends a session does not wait for its own log to say so.
+#[tokio::test]
+async fn a_session_has_ended_when_logging_out_is_answered() {
+    let node = Node::over(InProcessLog::new()).await;
+    let alice = node.user("alice").await;
+    assert_eq!(node.services.check_session(&alice), Ok(()));
+    // Nobody reads the log.
+    node.services.logout(&alice).await.unwrap();
+    assert_eq!(node.services.check_session(&alice), Err(sessions::Error::Ended));
+}
+
+/// What another node has ended is known here when the log has said so.
+#[tokio::test]
+async fn a_session_that_was_ended_elsewhere_ends_with_its_event() {
+    let node = Node::over(InProcessLog::new()).await;
+    node.deliver();
+    let alice = node.user("alice").await;
+    let (store, now) = (&node.services.store, node.services.clock.now());
+    store.end_session(alice.user, alice.session, now, now.plus_seconds(1_000)).await.unwrap();
+    let (end, _) = store.log_bounds().await.unwrap();
+    while node.delivery.watermark() < end {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.services.check_session(&alice), Err(sessions::Error::Ended));
 }
 
 /// A replay whose first page came from the store ends where the store stood, which may be above what has been

@@ -288,6 +288,13 @@ mod tests {
     }
 
     #[test]
+    fn who_left_before_the_first_event_that_is_heard_of_is_not_shown_it() {
+        let mut rosters = Rosters::new(1 << 20);
+        rosters.insert(HERE, vec![interval(1, 1, None), interval(2, 1, Some(6)), interval(3, 2, Some(7))]);
+        assert_eq!(audience(&mut rosters, &message(7)), [1, 3]);
+    }
+
+    #[test]
     fn a_roster_loaded_after_a_joining_does_not_show_the_event_before() {
         let mut rosters = Rosters::new(1 << 20);
         rosters.insert(HERE, vec![interval(1, 1, None), interval(2, 6, None)]);

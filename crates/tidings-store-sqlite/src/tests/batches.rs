@@ -220,6 +220,11 @@ async fn a_body_that_breaks_its_word_is_found_out() {
         Err::<Change<()>, _>(Failure::Refused(StoreError::Overloaded))
     });
     assert_eq!(refuses.await, Err(StoreError::Failed), "a refusal that wrote");
+    let draws = desk.store.writer.write(move |tx| {
+        tx.next(stream)?;
+        Err::<Change<()>, _>(Failure::Refused(StoreError::Overloaded))
+    });
+    assert_eq!(draws.await, Err(StoreError::Failed), "a refusal that drew a number");
     let twice = desk.store.writer.write(move |tx| {
         let place = tx.next(stream)?;
         let body = EventBody::SessionEnded { session: SessionId(Uuid::nil()), tokens_until: Timestamp(0) };

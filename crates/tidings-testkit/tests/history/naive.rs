@@ -8,14 +8,18 @@ use tidings_testkit::history::{Fault, Naive, Plan, Report, Violation, Workload};
 
 const SEEDS: u64 = 5;
 
-async fn run(seed: u64, fault: Option<Fault>) -> Report {
-    let plan = Plan {
+fn plan(seed: u64) -> Plan {
+    Plan {
         away_max: Duration::from_millis(2),
         retry_pause: Duration::from_millis(1),
         // The double needs no time; what is not shown at once never is.
         patience: Duration::from_secs(2),
         ..Plan::small(seed)
-    };
+    }
+}
+
+async fn run(plan: Plan, fault: Option<Fault>) -> Report {
+    let seed = plan.seed;
     let report = Workload::run(Arc::new(Naive::new(seed, fault)), plan).await;
     println!("{fault:?}, seed {seed}: {report}");
     report
@@ -23,20 +27,18 @@ async fn run(seed: u64, fault: Option<Fault>) -> Report {
 
 /// With every seed nothing but these violations, and with some seed all of them.
 async fn assert_found(fault: Fault, violations: &[Violation]) {
-    assert_found_with(fault, violations, &[]).await;
+    assert_found_among(fault, violations, Plan::small(0).visitors).await;
 }
 
-/// The same where others may come along: whether they do depends on who was faster.
-async fn assert_found_with(fault: Fault, violations: &[Violation], others: &[Violation]) {
+/// The same with so many who come and go.
+async fn assert_found_among(fault: Fault, violations: &[Violation], visitors: usize) {
     let expected: BTreeSet<_> = violations.iter().copied().collect();
-    let others: BTreeSet<_> = others.iter().copied().collect();
     let mut found = BTreeSet::new();
     for seed in 0..SEEDS {
-        let report = run(seed, Some(fault)).await;
+        let report = run(Plan { visitors, ..plan(seed) }, Some(fault)).await;
         assert!(!report.is_clean(), "{fault:?} went by unseen with seed {seed}");
-        let named: BTreeSet<_> = report.violations().difference(&others).copied().collect();
-        assert!(named.is_subset(&expected), "{fault:?}, seed {seed}: {report}");
-        found.extend(named);
+        assert!(report.violations().is_subset(&expected), "{fault:?}, seed {seed}: {report}");
+        found.extend(report.violations().iter().copied());
     }
     assert_eq!(found, expected, "{fault:?}");
 }
@@ -44,7 +46,7 @@ async fn assert_found_with(fault: Fault, violations: &[Violation], others: &[Vio
 #[tokio::test]
 async fn without_a_fault_it_passes() {
     for seed in 0..SEEDS {
-        let report = run(seed, None).await;
+        let report = run(plan(seed), None).await;
         report.assert_clean();
         assert!(report.acknowledged > 400 && report.retried > 0 && report.refused > 0, "{report}");
     }
@@ -58,9 +60,8 @@ async fn f1_a_counter_that_rolls_back_gives_one_place_twice_and_loses_a_message(
 
 #[tokio::test]
 async fn f2_a_retry_without_an_id_stands_twice() {
-    // Refused though it stands: the retry of somebody who was removed meanwhile is not known again either.
-    let others = [Violation::UnknownStoredTwice, Violation::RefusedStored];
-    assert_found_with(Fault::RetryIsNewMessage, &[Violation::StoredTwice], &others).await;
+    // Nobody comes and goes: the retry of one who was removed meanwhile would be refused though the message stands.
+    assert_found_among(Fault::RetryIsNewMessage, &[Violation::StoredTwice], 0).await;
 }
 
 #[tokio::test]
@@ -76,9 +77,7 @@ async fn f5_a_write_that_fails_after_the_publish_loses_what_was_acknowledged_and
         Violation::PositionHole,
         Violation::SequenceHole,
     ];
-    // Where the last write of a conversation fails, its head is beyond what stands.
-    let others = [Violation::HeadDiffers];
-    assert_found_with(Fault::WriteFailsAfterPublish, &named, &others).await;
+    assert_found(Fault::WriteFailsAfterPublish, &named).await;
 }
 
 #[tokio::test]

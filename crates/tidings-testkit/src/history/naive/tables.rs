@@ -28,6 +28,16 @@ impl Conversation {
         intervals.iter().any(|(from, to)| *from <= pos && to.is_none_or(|to| pos <= to))
     }
 
+    /// As the database says it, whatever the counters do.
+    fn last_written(&self) -> (u64, u64) {
+        let seq = |body: &EventBody| match body {
+            EventBody::Message(message) => Some(message.seq),
+            _ => None,
+        };
+        let pos = self.rows.last_key_value().map_or(0, |(pos, _)| *pos);
+        (pos, self.rows.values().rev().find_map(seq).unwrap_or(0))
+    }
+
     fn is_in(&self, user: &Id) -> bool {
         self.people.get(user).and_then(|intervals| intervals.last()).is_some_and(|(_, to)| to.is_none())
     }
@@ -115,10 +125,11 @@ impl Tables {
 
     pub fn list(&self, user: &Id) -> Vec<Listed> {
         let listed = |(id, conversation): (&Id, &Conversation)| {
+            let (pos, last_seq) = conversation.last_written();
             conversation.is_in(user).then(|| Listed {
                 conversation: Id::clone(id),
-                pos: conversation.last_pos,
-                last_seq: conversation.last_seq,
+                pos,
+                last_seq,
                 read_seq: 0,
             })
         };
