@@ -18,7 +18,7 @@ use crate::write::Failure;
 
 pub(crate) use history::readable;
 #[cfg(test)]
-pub(crate) use {append::original_sql, history::run_sql};
+pub(crate) use {append::SENDER, append::original_sql, history::run_sql};
 
 /// The columns that [`message_of`] reads.
 pub(crate) const MESSAGE: &str =

@@ -291,9 +291,7 @@ mod tests {
         let log = tidings_core::memory::InProcessLog::new();
         SqliteStore::open(options.clone(), log).unwrap().close();
         let conn = connect(&options).unwrap();
-        let latest_interval =
-            "SELECT role FROM membership WHERE conversation = ?1 AND user = ?2 ORDER BY from_pos DESC LIMIT 1";
-        let mut statement = conn.prepare(latest_interval).unwrap();
+        let mut statement = conn.prepare(crate::messages::SENDER).unwrap();
         for n in 0..3_u8 {
             assert!(!statement.exists(([n], [n])).unwrap());
         }

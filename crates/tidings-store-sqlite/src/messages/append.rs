@@ -111,17 +111,17 @@ fn get_sender(tx: &mut Tx<'_>, conversation: ConversationId, user: UserId) -> Re
     if sender.may_send() { Ok(sender) } else { Err(Failure::Refused(Error::Forbidden)) }
 }
 
+pub(crate) const SENDER: &str = "SELECT m.from_pos, m.to_pos IS NULL, m.role, c.settings
+    FROM membership AS m CROSS JOIN conversation AS c ON c.id = m.conversation
+    WHERE m.conversation = ?1 AND m.user = ?2 ORDER BY m.from_pos DESC LIMIT 1";
+
 /// The latest interval: none for a stranger, nothing in it for one who has left.
 fn find_sender(
     conn: &Connection,
     conversation: ConversationId,
     user: UserId,
 ) -> rusqlite::Result<Option<Option<Sender>>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT m.from_pos, m.to_pos IS NULL, m.role, c.settings
-         FROM membership AS m CROSS JOIN conversation AS c ON c.id = m.conversation
-         WHERE m.conversation = ?1 AND m.user = ?2 ORDER BY m.from_pos DESC LIMIT 1",
-    )?;
+    let mut statement = conn.prepare_cached(SENDER)?;
     let found = statement.query_row((conversation.as_bytes(), user.as_bytes()), |row| {
         let is_in: bool = row.get(1)?;
         let sender = Sender {
