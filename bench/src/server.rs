@@ -16,16 +16,15 @@ pub(crate) struct Server {
     child: Child,
 }
 
-/// Where a program runs: on one core, or wherever the kernel likes.
+/// Where a program runs: on one core, or wherever the kernel likes. It ends with the generator, however that ends.
 pub(crate) fn command(program: &Path, core: Option<usize>) -> Command {
-    match core {
-        None => Command::new(program),
-        Some(core) => {
-            let mut command = Command::new("taskset");
-            command.args(["--cpu-list", &core.to_string()]).arg(program);
-            command
-        }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]);
+    if let Some(core) = core {
+        command.args(["taskset", "--cpu-list", &core.to_string()]);
     }
+    command.arg(program);
+    command
 }
 
 impl Server {

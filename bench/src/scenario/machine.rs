@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::FileExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,12 +23,16 @@ pub(super) const RAW_INSERT: &str = "raw insert into the same tables, batches of
 const BATCH: usize = 64;
 /// A frame as it goes to a device.
 const FRAME: [u8; 210] = [b'x'; 210];
+/// Pages that are written far apart, and those of their file.
+const SCATTERED: u64 = 2_000;
+const SCATTERED_OVER: u64 = 65_536;
 /// Sockets over which frames are spread.
 const SOCKETS: usize = 1_000;
 
 pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     for _ in 0..bench.rounds {
         disk(bench, report)?;
+        scattered(bench, report)?;
         loopback(report)?;
     }
     Ok(())
@@ -55,6 +60,25 @@ fn disk(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
         report.add(line, &format!("{name}, p50"), "ms", latency.percentile_ms(50.0));
         report.add(line, &format!("{name}, p99"), "ms", latency.percentile_ms(99.0));
     }
+    Ok(())
+}
+
+/// Writes and syncs as a checkpoint does: pages far apart in one file.
+fn scattered(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+    let file = tempfile::tempfile_in(&bench.root)?;
+    let block = vec![0x5a; 4096];
+    for page in 0..SCATTERED_OVER {
+        file.write_all_at(&block, page * 4096)?;
+    }
+    file.sync_data()?;
+    let begun = Instant::now();
+    for n in 0..SCATTERED {
+        // Coprime with the number of pages: each is another one, and no two are neighbours.
+        file.write_all_at(&block, n * 7_919 % SCATTERED_OVER * 4096)?;
+    }
+    file.sync_data()?;
+    let line = "the disk, 2,000 scattered pages and one fdatasync";
+    report.add(line, "4 KiB, rate", "/s", as_float(SCATTERED) / begun.elapsed().as_secs_f64());
     Ok(())
 }
 
@@ -116,7 +140,7 @@ pub(super) fn raw_insert(bench: &Bench, report: &mut Report) -> anyhow::Result<(
     Plan::pairs(128).write(&data)?;
     let db = Connection::open(data.join("tidings.db"))?;
     db.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536",
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192",
     )?;
     let rooms: Vec<([u8; 16], [u8; 16])> = db
         .prepare("SELECT conversation, min(user) FROM membership GROUP BY conversation")?

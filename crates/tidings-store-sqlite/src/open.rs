@@ -31,6 +31,10 @@ const DATABASE: &str = "tidings.db";
 /// The name that SQLite gives its write-ahead log.
 const LOG: &str = "tidings.db-wal";
 
+/// The writer's page cache. SQLite walks through its whole table at every commit after a page was split, and what it
+/// lacks is in the system's cache: with 64 MiB a send at random over 20,000 conversations cost a fifth more.
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
+
 /// How a store is opened.
 #[derive(Clone)]
 pub struct Options {
@@ -214,8 +218,9 @@ fn prepare_writer(conn: &Connection) -> Result<(), OpenError> {
     }
     conn.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = OFF;
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536;",
+         PRAGMA temp_store = MEMORY;",
     )?;
+    conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     conn.set_prepared_statement_cache_capacity(128);
     // After a crash SQLite shows rows that were written and never synced. Before anybody may see one it is made true:
     // this syncs the log, which has been made dirty for it, and only then writes to the database.

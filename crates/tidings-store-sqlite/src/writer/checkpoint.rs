@@ -18,10 +18,12 @@ use crate::stats::{Counters, add};
 
 /// How long a checkpoint waits for readers of an old snapshot; then it is tried again later.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
-/// What the writer copies without a further pass before it: this part of the log at the most.
-const REST: u64 = 16;
-/// After so many passes the writer copies what is left, however much: a reader may hold an old snapshot.
-const PASSES_MAX: u32 = 3;
+/// What the writer copies without a further pass before it: this part of the log at the most. Each page may be a write
+/// of its own to the disk, and everybody who sends waits for them.
+const REST: u64 = 64;
+/// After so many passes the writer copies what is left, however much: where a pass takes longer than those who send need
+/// to write as much anew, or a reader holds an old snapshot, a further one leaves no less.
+const PASSES_MAX: u32 = 2;
 
 /// How far the log has grown and has been copied, and from where on it is too much.
 pub(super) struct Checkpoints {

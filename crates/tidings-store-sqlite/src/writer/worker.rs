@@ -32,8 +32,9 @@ const BATCH_MAX: usize = 512;
 /// With more dirty heads than this they are flushed at once.
 const DIRTY_HEADS_MAX: usize = 20_000;
 
-/// With more events than this after the heads in the rows, a start flushes at once.
-const UNFLUSHED_MAX: u64 = 50_000;
+/// With more events than this after the heads in the rows they are flushed at once: a start that has to count them again
+/// takes some tenths of a second.
+const UNFLUSHED_MAX: u64 = 100_000;
 
 pub(super) struct Worker {
     conn: Connection,
@@ -240,7 +241,9 @@ impl Worker {
             return;
         }
         let due = self.flush_due.is_some_and(|due| due <= Instant::now());
-        if self.round.is_none() && (due || self.memory.overlay.len() > DIRTY_HEADS_MAX) {
+        let many = self.memory.overlay.len() > DIRTY_HEADS_MAX
+            || self.memory.log.0.saturating_sub(self.flushed.0) > UNFLUSHED_MAX;
+        if self.round.is_none() && (due || many) {
             self.round = Some(Round::begin(&self.memory.overlay));
         }
         let mut kept = self.flush_piece();
