@@ -78,7 +78,7 @@ pub(crate) fn options(dir: &Path) -> Options {
         data_dir: dir.to_owned(),
         vfs: None,
         readers: READERS,
-        upkeep: Upkeep::default(),
+        upkeep: Upkeep { flush_every: Duration::from_millis(900), ..Upkeep::default() },
         on_fatal: Arc::new(|error| panic!("fatal: {error}")),
         ids: Arc::new(Counting::default()),
         clock: Arc::new(ManualClock::starting_at(Timestamp(1_000_000))),

@@ -10,11 +10,15 @@ use std::thread::{self, JoinHandle, ThreadId};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rustix::process::nice;
 use tidings_core::fail_points::{FailPoint, reached};
 
 use super::poison::{FatalIfPanicking, Poison};
 use super::trouble::is_full;
 use crate::stats::{Counters, count};
+
+/// How far behind others it stands for a core: it gets about a tenth of one that all others want too.
+const NICE: i32 = 10;
 
 /// A thread that makes one pass over the log when it is told to.
 pub(super) struct Backfill {
@@ -35,6 +39,8 @@ impl Backfill {
         let (told, outcomes) = sync_channel(1);
         let work = move || {
             let _fatal = FatalIfPanicking(Arc::clone(&poison));
+            // Those who send come first. Where they leave it no time the writer waits for it, and then it has all.
+            nice(NICE).ok();
             for () in ordered {
                 let Some(copied) = pass(&conn, &poison, &counters) else { break };
                 if told.send(copied).is_err() {

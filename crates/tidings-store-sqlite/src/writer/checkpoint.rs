@@ -1,6 +1,6 @@
 //! Bringing the write-ahead log back into the database, so that it may begin again.
 //!
-//! From half its size on a second connection copies it (`backfill.rs`). When little is left the writer does the rest
+//! From three quarters of its size on a second connection copies it (`backfill.rs`). When little is left the writer does the rest
 //! between two batches, for which it stands still: only it finds the moment at which the log may begin again. Where the
 //! second connection cannot keep up, the writer waits for it at the full size.
 
@@ -60,7 +60,7 @@ impl Checkpoints {
             Ok(())
         }))?;
         let pages_max = wal_bytes_max / page_bytes.max(1);
-        Ok(Self { backfill, pages, pages_max, copied: 0, passes: 0, from: pages_max / 2, above: pages_max })
+        Ok(Self { backfill, pages, pages_max, copied: 0, passes: 0, from: from(pages_max), above: pages_max })
     }
 
     pub(super) fn thread(&self) -> ThreadId {
@@ -110,7 +110,7 @@ impl Checkpoints {
         self.passes = 0;
         // A reader holds an old snapshot, or there is no room: the log has to grow some more before the next try.
         let later = pages + self.pages_max / 4;
-        (self.from, self.above) = if busy { (later, later) } else { (self.pages_max / 2, self.pages_max) };
+        (self.from, self.above) = if busy { (later, later) } else { (from(self.pages_max), self.pages_max) };
         match ran {
             Ok(true) => {
                 self.copied = 0;
@@ -125,6 +125,12 @@ impl Checkpoints {
             Err(error) => Err(Trouble::Fatal(format!("a checkpoint failed: {error}"))),
         }
     }
+}
+
+/// Where the copying begins: the later, the more often a page is written before it is copied; and the log must not be
+/// full before a pass is over.
+fn from(pages_max: u64) -> u64 {
+    pages_max / 4 * 3
 }
 
 fn restart(conn: &Connection) -> rusqlite::Result<bool> {
