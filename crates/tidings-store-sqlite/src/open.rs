@@ -150,6 +150,7 @@ impl SqliteStore {
         ));
         let parts = Parts {
             conn,
+            database: Arc::new(File::open(options.data_dir.join(DATABASE))?),
             backfill: connect_beside(&options)?,
             memory: Memory::new(Arc::clone(&overlay), last, ended),
             flushed,

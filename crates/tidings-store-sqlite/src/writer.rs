@@ -9,6 +9,7 @@ mod poison;
 mod trouble;
 mod worker;
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle, ThreadId};
@@ -65,6 +66,8 @@ pub(crate) struct Writer {
 /// What the worker works with.
 pub(crate) struct Parts {
     pub conn: Connection,
+    /// The database's file.
+    pub database: Arc<File>,
     /// From which the log is copied.
     pub backfill: Connection,
     pub memory: Memory,

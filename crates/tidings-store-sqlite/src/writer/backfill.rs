@@ -4,6 +4,7 @@
 //! it, which under load is never: so the end of it is the writer's, for which little is left to copy
 //! (`checkpoint.rs`). Two connections may do so at once since SQLite 3.51.3; the bundled one is newer.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle, ThreadId};
@@ -31,6 +32,7 @@ pub(super) struct Backfill {
 impl Backfill {
     pub(super) fn spawn(
         conn: Connection,
+        database: Arc<File>,
         poison: Arc<Poison>,
         counters: Arc<Counters>,
     ) -> std::io::Result<Self> {
@@ -42,7 +44,7 @@ impl Backfill {
             // Those who send come first. Where they leave it no time the writer waits for it, and then it has all.
             nice(NICE).ok();
             for () in ordered {
-                let Some(copied) = pass(&conn, &poison, &counters) else { break };
+                let Some(copied) = pass(&conn, &database, &poison, &counters) else { break };
                 if told.send(copied).is_err() {
                     break;
                 }
@@ -95,15 +97,21 @@ impl Backfill {
 }
 
 /// Copies what is in the log now; gives how much of the log is in the database, or nothing where the store cannot go on.
-fn pass(conn: &Connection, poison: &Poison, counters: &Counters) -> Option<u64> {
+fn pass(conn: &Connection, database: &File, poison: &Poison, counters: &Counters) -> Option<u64> {
     if poison.is_set() {
         return None;
     }
     reached(FailPoint::Backfilling);
     let copied = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(2));
+    // SQLite syncs the database only where it has copied all of the log: else the writer would have to wait for all of it.
+    let synced = database.sync_data();
     reached(FailPoint::Backfilled);
     count(&counters.backfills);
     match copied {
+        _ if let Err(error) = synced => {
+            poison.set(&format!("the database could not be synced: {error}"));
+            None
+        }
         Ok(copied) => Some(u64::try_from(copied).unwrap_or(0)),
         // The writer meets the same, and tells of it.
         Err(error) if is_full(&error) => Some(0),

@@ -1,5 +1,6 @@
 //! The worker: takes what is there, writes it in one transaction, hands it over, answers.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -51,6 +52,8 @@ pub(super) struct Worker {
     flush_due: Option<Instant>,
     round: Option<Round>,
     told_full: Option<Instant>,
+    /// Open for longer than every connection: whoever closes a file takes the locks of the whole process on it away.
+    _database: Arc<File>,
 }
 
 /// A full disk is told of this often: the log may be kept on the same one.
@@ -68,9 +71,10 @@ impl Worker {
         requests: Receiver<Box<dyn Request>>,
         poison: Arc<Poison>,
     ) -> Result<Self, OpenError> {
-        let Parts { mut conn, backfill, memory, flushed, unflushed, readers, log, counters, upkeep, .. } =
+        let Parts { mut conn, database, backfill, memory, flushed, unflushed, readers, log, counters, upkeep, .. } =
             parts;
-        let backfill = Backfill::spawn(backfill, Arc::clone(&poison), Arc::clone(&counters))?;
+        let (told, counted) = (Arc::clone(&poison), Arc::clone(&counters));
+        let backfill = Backfill::spawn(backfill, Arc::clone(&database), told, counted)?;
         let checkpoints =
             Checkpoints::watch(&mut conn, backfill, Arc::clone(&counters), upkeep.wal_bytes_max)?;
         count_statements(&mut conn, Arc::clone(&counters));
@@ -91,6 +95,7 @@ impl Worker {
             flush_due,
             round: None,
             told_full: None,
+            _database: database,
         })
     }
 
