@@ -40,9 +40,13 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
             peer.stage.crowd.connect_posts(&mut peer.stage.engine, IN_FLIGHT)?;
             peer_series(bench, report, peer, PEER, Rate::InFlight(IN_FLIGHT), round == 0)?;
         }
+        stage.breathe()?;
         series(bench, report, &mut stage, SOCKET, Door::Socket, Rate::InFlight(IN_FLIGHT), round == 0)?;
+        breathe(peer.as_mut())?;
         series(bench, report, &mut stage, SOCKET_MANY, Door::Socket, Rate::InFlight(IN_FLIGHT_MANY), false)?;
         machine::raw_insert(bench, report)?;
+        stage.breathe()?;
+        breathe(peer.as_mut())?;
     }
     // Like for like is the first alone: the peer takes no sends by socket.
     for (name, of) in [("REST 64", REST), ("socket 64", SOCKET), ("socket 256", SOCKET_MANY)] {
@@ -71,10 +75,17 @@ fn half_load(
             let line = "half load of the peer, REST, open loop";
             peer_series(bench, report, peer, line, Rate::PerSecond(of_peer), false)?;
         }
+        stage.breathe()?;
         let line = "half load, socket, open loop (P7)";
         series(bench, report, stage, line, Door::Socket, Rate::PerSecond(socket), false)?;
+        breathe(peer.as_deref_mut())?;
     }
     Ok(())
+}
+
+/// The peer ends connections whose heartbeats nobody answers.
+fn breathe(peer: Option<&mut Peer>) -> anyhow::Result<()> {
+    peer.map_or(Ok(()), |peer| peer.stage.breathe())
 }
 
 fn series(

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::crowd::{Choice, Door};
-use crate::measure::{Rate, Series};
+use crate::measure::{Rate, Series, as_float};
 use crate::report::Report;
 use crate::seed::{ClientIds, Plan};
 use crate::stage::{Bench, Cores, Stage, report_series};
@@ -27,9 +27,8 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     plan.write(&data)?;
     let mut stage = Stage::open(bench, &data, Cores::Shared)?;
     stage.come_online()?;
-    let (rates, seconds) =
-        (bench.quick_or(&[2_000.0][..], &[5_000.0, 10_000.0][..]), bench.quick_or(10, 120));
-    for rate in rates {
+    let steps = bench.quick_or(&[(2_000.0, 10)][..], &[(3_000.0, 20), (5_000.0, 120), (10_000.0, 120)][..]);
+    for (rate, seconds) in steps {
         let line = format!("{sockets} sockets, {rate} sends/s by the clock, two cores shared (P8)");
         let series = Series {
             door: Door::Socket,
@@ -37,11 +36,12 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
             client_ids: ClientIds::V7,
             rate: Rate::PerSecond(*rate),
             warm_up: Duration::from_secs(5),
-            // The tier itself for as long as is asked; the rate below it to see where the limit lies.
-            measured: Duration::from_secs(if *rate < 10_000.0 { seconds.min(20) } else { seconds }),
+            measured: Duration::from_secs(*seconds),
         };
-        let measured = stage.measure(&line, report, &series)?;
+        // The steps below the tier show where the limit lies; above it the server turns sends away and loses none.
+        let measured = stage.measure_to_the_limit(&line, report, &series)?;
         report_series(report, &line, &measured, series.rate);
+        report.add(&line, "turned away", "sends", as_float(measured.refused));
         report.add(&line, "generator late at most", "ms", 1e3 * measured.late_max.as_secs_f64());
     }
     Ok(())

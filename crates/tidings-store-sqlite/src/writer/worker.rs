@@ -71,8 +71,19 @@ impl Worker {
         requests: Receiver<Box<dyn Request>>,
         poison: Arc<Poison>,
     ) -> Result<Self, OpenError> {
-        let Parts { mut conn, database, backfill, memory, flushed, unflushed, readers, log, counters, upkeep, .. } =
-            parts;
+        let Parts {
+            mut conn,
+            database,
+            backfill,
+            memory,
+            flushed,
+            unflushed,
+            readers,
+            log,
+            counters,
+            upkeep,
+            ..
+        } = parts;
         let (told, counted) = (Arc::clone(&poison), Arc::clone(&counters));
         let backfill = Backfill::spawn(backfill, Arc::clone(&database), told, counted)?;
         let checkpoints =
