@@ -42,7 +42,10 @@ impl Backfill {
         let work = move || {
             let _fatal = FatalIfPanicking(Arc::clone(&poison));
             // Those who send come first. Where they leave it no time the writer waits for it, and then it has all.
-            nice(NICE).ok();
+            // Elsewhere than on Linux it would be the whole process.
+            if cfg!(target_os = "linux") {
+                nice(NICE).ok();
+            }
             for () in ordered {
                 let Some(copied) = pass(&conn, &database, &poison, &counters) else { break };
                 if told.send(copied).is_err() {
