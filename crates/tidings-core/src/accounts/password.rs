@@ -37,8 +37,8 @@ impl Passwords {
     }
 
     fn with_params(params: Params) -> Self {
+        let nobody = nobody(&params);
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobody = hash(&argon2, "nobody has this password");
         Self {
             argon2: Arc::new(argon2),
             at_once: Semaphore::new(PASSWORD_HASHES_AT_ONCE),
@@ -114,9 +114,33 @@ fn hash(argon2: &Argon2<'_>, password: &str) -> PasswordHash {
     PasswordHash(hash.to_string())
 }
 
+/// A hash of no password. To check one against it takes as long as any; to make a real one at every start would take as
+/// long again, which was most of a start.
+fn nobody(params: &Params) -> PasswordHash {
+    // A salt of 16 zeros and a result of 32.
+    let (salt, result) = ("A".repeat(22), "A".repeat(43));
+    let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
+    PasswordHash(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${result}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn nobodys_hash_is_as_long_to_check_as_any() {
+        let passwords = Passwords::new();
+        let real = passwords.hash("correct horse".to_owned()).await.unwrap();
+        let [nobody, real] = [&passwords.nobody, &real].map(|hash| phc::PasswordHash::new(&hash.0).unwrap());
+        assert_eq!(
+            (nobody.algorithm, nobody.version, &nobody.params),
+            (real.algorithm, real.version, &real.params)
+        );
+        let lengths = |hash: &phc::PasswordHash| (hash.salt.unwrap().len(), hash.hash.unwrap().len());
+        assert_eq!(lengths(&nobody), lengths(&real));
+        let refused = passwords.argon2.verify_password(b"correct horse", &nobody);
+        assert_eq!(refused, Err(argon2::password_hash::Error::PasswordInvalid), "computed, and not equal");
+    }
 
     #[tokio::test]
     async fn a_password_matches_its_own_hash_only() {
