@@ -1,4 +1,4 @@
-# `make run` serves, `make test` tests everything, `make chaos` does so for an hour under faults, `make bench` measures.
+# `make run` serves, `make test` tests everything, `make chaos` does so for more than an hour under faults, `make bench` measures.
 # All install what they need where they may.
 
 .PHONY: run test chaos bench help
@@ -12,7 +12,7 @@ test: ## Format, lints, every test, and the README's tour
 	@scripts/need.sh cc cargo rustfmt clippy node npm curl faketime
 	scripts/test.sh
 
-chaos: ## The long reliability tests, about an hour: each prints what was acknowledged, lost, doubled, reordered
+chaos: ## The long reliability tests, more than an hour: each prints what was acknowledged, lost, doubled, reordered
 	@scripts/need.sh cc cargo faketime
 	scripts/chaos.sh
 

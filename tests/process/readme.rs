@@ -45,7 +45,7 @@ fn the_five_minutes_work_as_they_are_written() {
                 }
             }
             "kill" => {
-                assert_eq!(lines, ["pkill -9 tidings"]);
+                assert_eq!(lines, ["pkill -9 -x tidings"]);
                 server.take().expect("a server").kill();
                 server = Some(ServerProcess::start_at(address, &data_dir));
             }
