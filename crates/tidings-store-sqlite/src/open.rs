@@ -137,7 +137,7 @@ impl SqliteStore {
             return Err(OpenError::MovedTo(target));
         }
         let identity = meta::identity(&conn, &*options.ids, now)?;
-        let Rebuilt { log: last, flushed, dirty, events: unflushed } = rebuild::rebuild(&conn)?;
+        let Rebuilt { log: last, flushed, dirty } = rebuild::rebuild(&conn)?;
         let floor = LogId(meta::number(&conn, "events_floor_log")?);
         let overlay = Arc::new(Overlay::new(last, dirty));
         let ended = ended_sessions(&conn, now)?;
@@ -154,7 +154,6 @@ impl SqliteStore {
             backfill: connect_beside(&options)?,
             memory: Memory::new(Arc::clone(&overlay), last, ended),
             flushed,
-            unflushed,
             readers: Arc::clone(&readers),
             log,
             counters: Arc::clone(&counters),

@@ -73,8 +73,6 @@ pub(crate) struct Parts {
     pub memory: Memory,
     /// Up to here every event is in the head rows.
     pub flushed: LogId,
-    /// Events after that.
-    pub unflushed: u64,
     /// Closed before the writer's own connection, or the log would outlive both.
     pub readers: Arc<Readers>,
     pub log: Arc<dyn EventLog>,

@@ -22,8 +22,6 @@ pub(crate) struct Rebuilt {
     /// What the rows do not have. The writer flushes it like what it has just committed: to write it here would make
     /// every start after a crash wait for thousands of scattered pages.
     pub dirty: HashMap<StreamId, Dirty>,
-    /// Events that were read for it.
-    pub events: u64,
 }
 
 /// Reads what no flush has written: what was committed in one round of flushing, and in the rounds of earlier processes
@@ -31,7 +29,7 @@ pub(crate) struct Rebuilt {
 pub(crate) fn rebuild(conn: &Connection) -> rusqlite::Result<Rebuilt> {
     let snapshot = conn.unchecked_transaction()?;
     let flushed = LogId(meta::number(conn, "heads_log")?);
-    let (mut dirty, mut events): (HashMap<StreamId, Dirty>, u64) = (HashMap::new(), 0);
+    let mut dirty: HashMap<StreamId, Dirty> = HashMap::new();
     // The log's maximum outlives its events: ids are never given twice, also when the log was pruned.
     let mut log = flushed.max(LogId(meta::number(conn, "log_id_max")?));
     {
@@ -42,12 +40,11 @@ pub(crate) fn rebuild(conn: &Connection) -> rusqlite::Result<Rebuilt> {
         while let Some(row) = rows.next()? {
             let event = event_of(row)?;
             log = log.max(event.log_id);
-            events += 1;
             apply(conn, &mut dirty, &event)?;
         }
     }
     snapshot.finish()?;
-    Ok(Rebuilt { log, flushed, dirty, events })
+    Ok(Rebuilt { log, flushed, dirty })
 }
 
 fn apply(conn: &Connection, dirty: &mut HashMap<StreamId, Dirty>, event: &EventRow) -> rusqlite::Result<()> {

@@ -123,7 +123,7 @@ impl Town {
     }
 }
 
-/// Without the flush of heads, which comes once a second and conversation, however many messages it had.
+/// Without the flush of heads, which comes once every few seconds and conversation, however many messages it had.
 #[tokio::test]
 async fn a_message_dirties_few_pages_wherever_it_goes() {
     let mut town = Town::build().await;

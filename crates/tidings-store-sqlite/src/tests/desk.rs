@@ -103,27 +103,29 @@ impl Desk {
 
     /// With checkpoints as soon as the write-ahead log is larger than this.
     pub(super) fn with_wal(wal_bytes_max: u64) -> Self {
-        let (dir, log) = (tempfile::tempdir().unwrap(), Arc::new(Recorder::default()));
-        let published = Arc::clone(&log) as Arc<dyn EventLog>;
-        let upkeep = Upkeep { wal_bytes_max, ..Upkeep::default() };
-        let store = SqliteStore::open(Options { upkeep, ..options(dir.path()) }, published).unwrap();
-        Self { dir, store: Arc::new(store), log, next_id: AtomicU64::new(1) }
+        Self::with(|options| options.upkeep = Upkeep { wal_bytes_max, ..Upkeep::default() })
     }
 
     /// On a disk that counts; nothing comes between the batches of a test but a checkpoint of a log larger than this.
     pub(super) fn undisturbed(disk: &FaultyDisk, wal_bytes_max: u64) -> Self {
-        let (dir, log) = (tempfile::tempdir().unwrap(), Arc::new(Recorder::default()));
-        let upkeep = Upkeep { flush_every: Duration::from_secs(3_600), wal_bytes_max };
-        let options = Options { vfs: Some(disk.vfs_name().to_owned()), upkeep, ..options(dir.path()) };
-        let store = SqliteStore::open(options, Arc::clone(&log) as Arc<dyn EventLog>).unwrap();
-        Self { dir, store: Arc::new(store), log, next_id: AtomicU64::new(1) }
+        Self::with(|options| {
+            options.vfs = Some(disk.vfs_name().to_owned());
+            options.upkeep = Upkeep { flush_every: Duration::from_secs(3_600), wal_bytes_max };
+        })
     }
 
     /// On a disk with faults, and with a failure that does not panic.
     pub(super) fn on(disk: &FaultyDisk) -> Self {
+        Self::with(|options| {
+            options.vfs = Some(disk.vfs_name().to_owned());
+            options.on_fatal = Arc::new(|_| {});
+        })
+    }
+
+    fn with(change: impl FnOnce(&mut Options)) -> Self {
         let (dir, log) = (tempfile::tempdir().unwrap(), Arc::new(Recorder::default()));
-        let vfs = Some(disk.vfs_name().to_owned());
-        let options = Options { vfs, on_fatal: Arc::new(|_| {}), ..options(dir.path()) };
+        let mut options = options(dir.path());
+        change(&mut options);
         let store = SqliteStore::open(options, Arc::clone(&log) as Arc<dyn EventLog>).unwrap();
         Self { dir, store: Arc::new(store), log, next_id: AtomicU64::new(1) }
     }

@@ -71,27 +71,16 @@ impl Worker {
         requests: Receiver<Box<dyn Request>>,
         poison: Arc<Poison>,
     ) -> Result<Self, OpenError> {
-        let Parts {
-            mut conn,
-            database,
-            backfill,
-            memory,
-            flushed,
-            unflushed,
-            readers,
-            log,
-            counters,
-            upkeep,
-            ..
-        } = parts;
+        let Parts { mut conn, database, backfill, memory, flushed, readers, log, counters, upkeep, .. } =
+            parts;
         let (told, counted) = (Arc::clone(&poison), Arc::clone(&counters));
         let backfill = Backfill::spawn(backfill, Arc::clone(&database), told, counted)?;
         let checkpoints =
             Checkpoints::watch(&mut conn, backfill, Arc::clone(&counters), upkeep.wal_bytes_max)?;
         count_statements(&mut conn, Arc::clone(&counters));
         // A process that is killed again and again before its first flush would leave more and more to the next.
-        let wait = if unflushed > UNFLUSHED_MAX { Duration::ZERO } else { upkeep.flush_every };
-        let flush_due = (unflushed > 0).then(|| Instant::now() + wait);
+        let wait = if is_much(memory.log, flushed) { Duration::ZERO } else { upkeep.flush_every };
+        let flush_due = (memory.log > flushed).then(|| Instant::now() + wait);
         Ok(Self {
             conn,
             memory,
@@ -257,8 +246,7 @@ impl Worker {
             return;
         }
         let due = self.flush_due.is_some_and(|due| due <= Instant::now());
-        let many = self.memory.overlay.len() > DIRTY_HEADS_MAX
-            || self.memory.log.0.saturating_sub(self.flushed.0) > UNFLUSHED_MAX;
+        let many = self.memory.overlay.len() > DIRTY_HEADS_MAX || is_much(self.memory.log, self.flushed);
         if self.round.is_none() && (due || many) {
             self.round = Some(Round::begin(&self.memory.overlay));
         }
@@ -331,6 +319,11 @@ impl Worker {
             tracing::warn!(%error, "the last checkpoint failed; the next start does it");
         }
     }
+}
+
+/// Whether more events than may wait lie between what is committed and what is in the head rows.
+fn is_much(log: LogId, flushed: LogId) -> bool {
+    log.0.saturating_sub(flushed.0) > UNFLUSHED_MAX
 }
 
 /// SQLite counts: nothing that a body runs can be forgotten.
