@@ -134,6 +134,34 @@ async fn what_is_not_http_is_refused_and_forgotten() {
 }
 
 #[tokio::test]
+async fn what_a_request_does_not_take_is_refused_and_not_ignored() {
+    let server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let band = alice.group_with("Band", &[&bob]).await;
+    let leave = format!("/api/conversations/{band}/leave");
+    let refused = bob.post(&leave, json!({ "silently": true })).await;
+    refused.assert_problem(400, "unknown_field");
+    assert_eq!(refused.pointers(), ["/silently"]);
+    let member = format!("/api/conversations/{band}/participants/{}", bob.id);
+    for (method, path) in
+        [(Method::POST, &*leave), (Method::DELETE, &*member), (Method::POST, "/api/auth/logout")]
+    {
+        let reply =
+            server.api.request_raw(method, path, Some(&bob.token), Some(b"at once".to_vec()), &[]).await;
+        reply.assert_problem(415, "unsupported_media_type");
+    }
+    let mut device = bob.connect().await;
+    let message = json!({ "conversationId": band, "content": "hi" });
+    for (id, more) in [(900, json!({})), (901, json!(null))] {
+        device.say(format!("42{id}{}", json!(["message:send", message, more]))).await;
+        let ack = device.ack(id).await;
+        assert_eq!(ack["code"], "malformed", "{ack}");
+    }
+    assert_eq!(alice.texts(&band).await, [] as [&str; 0]);
+    assert_eq!(bob.post(&leave, json!({})).await.status, 204, "an empty object says nothing");
+}
+
+#[tokio::test]
 async fn queries_and_ids_are_looked_at_like_fields() {
     let server = TestServer::start().await;
     let [alice, bob] = server.users(["alice", "bob"]).await;

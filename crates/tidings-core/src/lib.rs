@@ -26,3 +26,4 @@ mod readiness;
 pub mod services;
 pub mod sessions;
 pub mod sync;
+mod visible;

@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tidings_core::error::Code;
 use tidings_core::idempotency::IdempotencyKey;
@@ -58,6 +59,27 @@ impl<T: DeserializeOwned> FromRequest<Arc<Services>> for JsonBody<T> {
         body::check_content_type(&parts.headers)?;
         let bytes = body::read(&parts.headers, body, services.limits.body_bytes_max).await?;
         Ok(Self(decode_json(&bytes, &services.limits)?))
+    }
+}
+
+/// For requests that say nothing in a body: refuses what stands in one. Stock clients send an empty object.
+pub struct NoBody;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl FromRequest<Arc<Services>> for NoBody {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request<Body>, services: &Arc<Services>) -> Result<Self, Refused> {
+        let (parts, body) = request.into_parts();
+        let bytes = body::read(&parts.headers, body, services.limits.body_bytes_max).await?;
+        if !bytes.is_empty() {
+            body::check_content_type(&parts.headers)?;
+            let Nothing {} = decode_json(&bytes, &services.limits)?;
+        }
+        Ok(Self)
     }
 }
 

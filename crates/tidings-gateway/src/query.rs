@@ -55,7 +55,7 @@ impl Query {
         let digits_only = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let number = text.parse::<i64>().ok().and_then(|number| u64::try_from(number).ok());
         if !digits_only || number.is_none() {
-            self.refuse(name, Code::WrongType, "a whole number, 0 or more");
+            self.refuse(name, Code::WrongType, format!("a whole number from 0 to {}", i64::MAX));
             return None;
         }
         number

@@ -119,6 +119,9 @@ impl Handler for SocketHandler {
 /// The ack of an event, as JSON.
 async fn answer(services: &Services, actor: &Actor, event: &Event) -> Result<String, Refused> {
     services.check_session(actor)?;
+    if event.args_json().len() > event.first_json().map_or(0, str::len) {
+        return Err(Refused::new(Code::Malformed, "An event takes one value, an object, and an ack."));
+    }
     match event.name() {
         "message:send" => messages::on_message_send(services, actor, event).await,
         "sync" => sync::on_sync(services, actor, event).await,

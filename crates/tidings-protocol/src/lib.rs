@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod conversations;
 pub mod events;
 pub mod messages;
+mod metadata;
 pub mod not_served;
 pub mod problem;
 pub mod secret;

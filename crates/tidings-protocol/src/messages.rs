@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::metadata;
 use crate::not_served::NotServed;
 
 /// A message as it stands. The same for everybody who reads it.
@@ -96,7 +97,7 @@ pub struct SendMessageRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r#type: Option<String>,
     /// The sender's own JSON object.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "metadata::deserialize", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
     /// Not served yet.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::messages::{Message, SendMessageRequest};
+use crate::metadata;
 use crate::not_served::NotServed;
 use crate::problem::FieldProblem;
 use crate::secret::Secret;
@@ -99,7 +100,7 @@ pub struct SendMessageEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r#type: Option<String>,
     /// The sender's own JSON object.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "metadata::deserialize", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<serde_json::Value>,
     /// Not served yet.

@@ -16,7 +16,7 @@ use crate::config::{Config, Sources};
 /// Everything has a default. A file sets keys, variables of the environment win over it (TIDINGS_LISTEN for `listen`,
 /// TIDINGS_LIMITS_TITLE_CHARS_MAX for `limits.title_chars_max`), flags win over both.
 #[derive(Debug, Parser)]
-#[command(name = "tidings", version, about)]
+#[command(name = "tidings", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -102,6 +102,7 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent_and_stand_before_or_after_the_command() {
         Arguments::command().debug_assert();
+        assert!(Arguments::command().render_help().to_string().starts_with("A messaging server: "));
         for line in [["tidings", "serve", "--listen", "[::]:1"], ["tidings", "--listen", "[::]:1", "serve"]] {
             let sources = Arguments::parse_from(line).sources();
             assert_eq!(sources.flags, [("listen", "[::]:1".to_owned())]);

@@ -1,7 +1,6 @@
 //! The lock that makes one process the owner of a data directory.
 
 use std::fs::{File, OpenOptions};
-use std::io;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -17,11 +16,16 @@ impl DataDirLock {
     /// Takes the lock, or says that another process has it.
     pub(crate) fn take(data_dir: &Path) -> Result<Self, OpenError> {
         let path = data_dir.join("tidings.lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(OpenError::at(&path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self(file)),
             Err(Errno::WOULDBLOCK) => Err(OpenError::Locked { data_dir: data_dir.to_owned() }),
-            Err(error) => Err(OpenError::Io(io::Error::from(error))),
+            Err(error) => Err(OpenError::at(&path)(error.into())),
         }
     }
 }

@@ -3,9 +3,9 @@
 mod rewrite;
 
 use std::collections::HashMap;
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ use crate::{meta, migrations, sessions};
 const DATABASE: &str = "tidings.db";
 /// The name that SQLite gives its write-ahead log.
 const LOG: &str = "tidings.db-wal";
+/// And that of the log's index.
+const LOG_INDEX: &str = "tidings.db-shm";
 
 /// The writer's page cache. SQLite walks through its whole table at every commit after a page was split, and what it
 /// lacks is in the system's cache: with 64 MiB a send at random over 20,000 conversations cost a fifth more.
@@ -93,8 +95,19 @@ pub enum OpenError {
     )]
     CheckpointBusy,
     /// The directory or a file in it.
-    #[error("the data directory cannot be used: {0}")]
-    Io(io::Error),
+    #[error("{} cannot be read and written: {error}", .path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// SQLite found no way to keep a log there.
+    #[error("the file system of the data directory cannot hold a write-ahead log: use a local disk")]
+    NoWriteAheadLog,
+    /// The system gave no thread.
+    #[error("no thread could be started: {0}")]
+    Thread(io::Error),
     /// No room on the disk: opening writes a little before it can answer.
     #[error("the disk is full: make room, then start again; what was acknowledged is there")]
     Full,
@@ -103,9 +116,13 @@ pub enum OpenError {
     Sql(rusqlite::Error),
 }
 
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::StorageFull { Self::Full } else { Self::Io(error) }
+impl OpenError {
+    /// What the system says of a file, with its path.
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| match error.kind() {
+            io::ErrorKind::StorageFull => Self::Full,
+            _ => Self::Io { path: path.to_owned(), error },
+        }
     }
 }
 
@@ -126,10 +143,15 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`] says what to do.
     pub fn open(options: Options, log: Arc<dyn EventLog>) -> Result<Self, OpenError> {
-        make_data_dir(&options.data_dir)?;
+        let (database, log_file) = (options.data_dir.join(DATABASE), options.data_dir.join(LOG));
+        make_data_dir(&options.data_dir).map_err(OpenError::at(&options.data_dir))?;
+        warn_if_open_to_others(&options.data_dir);
         let lock = DataDirLock::take(&options.data_dir)?;
         let now = options.clock.now();
-        rewrite::rewrite_log(&options.data_dir.join(LOG))?;
+        for file in [&database, &log_file, &options.data_dir.join(LOG_INDEX)] {
+            check_writable(file)?;
+        }
+        rewrite::rewrite_log(&log_file).map_err(OpenError::at(&log_file))?;
         let conn = connect(&options)?;
         prepare_writer(&conn)?;
         migrations::migrate(&conn, now)?;
@@ -150,7 +172,7 @@ impl SqliteStore {
         ));
         let parts = Parts {
             conn,
-            database: Arc::new(File::open(options.data_dir.join(DATABASE))?),
+            database: Arc::new(File::open(&database).map_err(OpenError::at(&database))?),
             backfill: connect_beside(&options)?,
             memory: Memory::new(Arc::clone(&overlay), last, ended),
             flushed,
@@ -198,6 +220,22 @@ fn make_levels(path: &Path, mut sync: impl FnMut(&Path) -> io::Result<()>) -> io
     Ok(())
 }
 
+/// A directory that somebody else has made may let others list it; what is in it is made for its owner alone.
+fn warn_if_open_to_others(data_dir: &Path) {
+    if fs::metadata(data_dir).is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(path = %data_dir.display(), "the data directory is open to other users of this machine: chmod 700");
+    }
+}
+
+/// SQLite opens what it may only read all the same: the server would come up and refuse every write, and leave a log
+/// behind that nobody may write either.
+fn check_writable(file: &Path) -> Result<(), OpenError> {
+    match File::options().read(true).write(true).open(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::at(file)(error)),
+        _ => Ok(()),
+    }
+}
+
 fn connect(options: &Options) -> rusqlite::Result<Connection> {
     let path = options.data_dir.join(DATABASE);
     let flags =
@@ -214,7 +252,7 @@ fn connect(options: &Options) -> rusqlite::Result<Connection> {
 fn prepare_writer(conn: &Connection) -> Result<(), OpenError> {
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
-        return Err(io::Error::other("the file system cannot hold a write-ahead log").into());
+        return Err(OpenError::NoWriteAheadLog);
     }
     conn.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = OFF;
@@ -252,9 +290,6 @@ fn ended_sessions(conn: &Connection, now: Timestamp) -> rusqlite::Result<HashMap
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     fn made(path: &Path) -> Vec<PathBuf> {

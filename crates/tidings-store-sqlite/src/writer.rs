@@ -88,7 +88,8 @@ impl Writer {
         let counters = Arc::clone(&parts.counters);
         let worker = Worker::new(parts, requests, Arc::clone(&poison))?;
         let beside = worker.beside();
-        let worker = thread::Builder::new().name("writer".to_owned()).spawn(move || worker.run())?;
+        let worker = thread::Builder::new().name("writer".to_owned()).spawn(move || worker.run());
+        let worker = worker.map_err(OpenError::Thread)?;
         let threads = [worker.thread().id(), beside];
         Ok(Self {
             queue: RwLock::new(Some(queue)),

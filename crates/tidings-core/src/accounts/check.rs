@@ -2,6 +2,7 @@
 
 use crate::error::{Code, FieldError};
 use crate::limits::Limits;
+use crate::visible::is_visible;
 
 use super::register::{Register, Registration};
 
@@ -72,7 +73,7 @@ fn check_email(text: &str, limits: &Limits, errors: &mut Vec<FieldError>) -> Str
 fn check_name(pointer: &str, text: String, limits: &Limits, errors: &mut Vec<FieldError>) -> String {
     let max = limits.name_chars_max;
     let name = text.trim();
-    if name.is_empty() {
+    if !is_visible(name) {
         errors.push(FieldError::new(pointer, Code::TooShort, "leave it out, or say something visible"));
     } else if name.chars().count() > max {
         errors.push(FieldError::new(pointer, Code::TooLong, format!("at most {max} characters")));

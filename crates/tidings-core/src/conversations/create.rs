@@ -10,6 +10,7 @@ use crate::ids::{AppId, ConversationId, UserId};
 use crate::ports::store::NewConversation;
 use crate::services::Services;
 use crate::sessions::Actor;
+use crate::visible::is_visible;
 
 use super::{ConversationKind, ConversationView, Error};
 
@@ -109,7 +110,7 @@ impl Services {
         let (chars_max, users_max) = (self.limits.title_chars_max, self.limits.user_ids_max);
         let mut errors = Vec::new();
         let trimmed = title.trim();
-        if trimmed.is_empty() {
+        if !is_visible(trimmed) {
             errors.push(FieldError::new("/title", Code::TooShort, "a group needs a visible title"));
         } else if trimmed.chars().count() > chars_max {
             errors.push(FieldError::new("/title", Code::TooLong, format!("at most {chars_max} characters")));

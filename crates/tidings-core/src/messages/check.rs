@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::error::{Code, FieldError};
 use crate::limits::Limits;
+use crate::visible::is_visible;
 
 use super::{MessageKind, SendMessage};
 
@@ -44,7 +45,7 @@ fn check_content(content: &str, kind: MessageKind, limits: &Limits, errors: &mut
     if content.len() > max {
         let detail = format!("{} bytes of UTF-8; at most {max}", content.len());
         errors.push(FieldError::new("/content", Code::TooLong, detail));
-    } else if kind == MessageKind::Text && content.trim().is_empty() {
+    } else if kind == MessageKind::Text && !is_visible(content) {
         errors.push(FieldError::new("/content", Code::TooShort, "a text message needs something visible"));
     }
 }
@@ -104,6 +105,7 @@ mod tests {
         assert_eq!(refusals(&message(&"é".repeat(8 * 1024))), []);
         assert_eq!(refusals(&message(&"é".repeat(8 * 1024 + 1))), [("/content".into(), Code::TooLong)]);
         assert_eq!(refusals(&message(" \n\t")), [("/content".into(), Code::TooShort)]);
+        assert_eq!(refusals(&message("\u{200b}")), [("/content".into(), Code::TooShort)]);
     }
 
     #[test]

@@ -18,7 +18,12 @@ pub(super) fn not_an_object(text: &str) -> DecodeError {
 
 pub(super) fn malformed(error: &serde_json::Error) -> DecodeError {
     let (line, column) = (error.line(), error.column());
-    DecodeError::new(Code::Malformed, format!("Not JSON at line {line}, column {column}."))
+    // JSON has numbers of any size; serde says so by its message only.
+    let what = match error.to_string().starts_with("number out of range") {
+        true => "A number too large, write it as a string,",
+        false => "Not JSON",
+    };
+    DecodeError::new(Code::Malformed, format!("{what} at line {line}, column {column}."))
 }
 
 pub(super) fn of_path_error(error: &serde_path_to_error::Error<serde_json::Error>) -> DecodeError {

@@ -84,6 +84,18 @@ fn nesting_is_bounded_before_it_is_parsed() {
 }
 
 #[test]
+fn no_name_stands_twice_in_metadata_and_numbers_out_of_range_are_told() {
+    let duplicate = r#"{"content":"a","metadata":{"k":[{"x":1,"y":{},"x":2}]}}"#;
+    assert_eq!(field::<SendMessageRequest>(duplicate), ("malformed", "/metadata/k/0/x".into(), "malformed"));
+    let sent = r#"{"content":"a","metadata":{"k":[null,true,-7,18446744073709551615,0.1,"s",{}]}}"#;
+    let read = decode_json::<SendMessageRequest>(sent.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), sent);
+    let large = br#"{"content":"a","metadata":{"k":1e400}}"#;
+    let error = decode_json::<SendMessageRequest>(large, &Limits::default()).unwrap_err();
+    assert!(error.detail.starts_with("A number too large"), "{}", error.detail);
+}
+
+#[test]
 fn u0000_is_refused_wherever_it_stands() {
     let (code, fields) =
         refusal::<SendMessageRequest>(r#"{"content":"a\u0000b","metadata":{"k":["\u0000"]}}"#);

@@ -11,7 +11,7 @@ use tidings_protocol::sessions::{LoginRequest, RefreshRequest};
 
 use crate::answer::Json;
 use crate::convert;
-use crate::extract::{Authenticated, JsonBody, NoQuery};
+use crate::extract::{Authenticated, JsonBody, NoBody, NoQuery};
 use crate::problem::Refused;
 
 pub(super) async fn post_register(
@@ -45,6 +45,7 @@ pub(super) async fn post_logout(
     State(services): State<Arc<Services>>,
     _: NoQuery,
     Authenticated(actor): Authenticated,
+    _: NoBody,
 ) -> Result<impl IntoResponse, Refused> {
     services.logout(&actor).await?;
     Ok(StatusCode::NO_CONTENT)

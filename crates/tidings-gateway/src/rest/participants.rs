@@ -10,7 +10,7 @@ use tidings_core::services::Services;
 use tidings_protocol::conversations::AddParticipantsRequest;
 
 use crate::answer::Json;
-use crate::extract::{Authenticated, JsonBody, KeyHeader, NoQuery, PathId, PathUserId, RawQuery};
+use crate::extract::{Authenticated, JsonBody, KeyHeader, NoBody, NoQuery, PathId, PathUserId, RawQuery};
 use crate::problem::Refused;
 use crate::{convert, cursor};
 
@@ -46,6 +46,7 @@ pub(super) async fn delete_participant(
     PathId(conversation): PathId<ConversationId>,
     PathUserId(user): PathUserId,
     _: NoQuery,
+    _: NoBody,
 ) -> Result<impl IntoResponse, Refused> {
     services.remove_participant(&actor, conversation, user).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -56,6 +57,7 @@ pub(super) async fn post_leave(
     Authenticated(actor): Authenticated,
     PathId(conversation): PathId<ConversationId>,
     _: NoQuery,
+    _: NoBody,
 ) -> Result<impl IntoResponse, Refused> {
     services.leave_conversation(&actor, conversation).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,5 +1,8 @@
 //! Opening, closing, opening again.
 
+use std::fs::{self, OpenOptions, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -74,6 +77,49 @@ async fn a_closed_store_is_one_file() {
     reading.await.unwrap().unwrap();
     closing.await.unwrap();
     assert_eq!(desk.files(), ["tidings.db", "tidings.lock"]);
+}
+
+/// Root may do everything: on Linux that is a capability, which a thread can put down.
+fn without_root<T>(act: impl FnOnce() -> T) -> T {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+    let held = capabilities(None).unwrap();
+    let mut fewer = held;
+    fewer.effective.remove(CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);
+    set_capabilities(None, fewer).unwrap();
+    let result = act();
+    set_capabilities(None, held).unwrap();
+    result
+}
+
+#[tokio::test]
+async fn a_file_that_may_not_be_written_is_named_and_nothing_is_left_behind() {
+    let desk = Desk::new();
+    desk.store.close();
+    let with_mode = |file: &Path, mode| fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
+    for name in ["tidings.db", "tidings.db-wal", "tidings.db-shm", "tidings.lock"] {
+        let file = desk.dir.path().join(name);
+        let stood = file.exists();
+        OpenOptions::new().append(true).create(true).open(&file).unwrap();
+        let before = desk.files();
+        with_mode(&file, 0o400);
+        let error = without_root(|| open(desk.dir.path())).map(drop).unwrap_err();
+        assert!(matches!(&error, OpenError::Io { path, .. } if *path == file), "{error}");
+        assert_eq!(desk.files(), before);
+        with_mode(&file, 0o600);
+        if !stood {
+            fs::remove_file(&file).unwrap();
+        }
+    }
+    open(desk.dir.path()).unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    fs::write(&path, "").unwrap();
+    let error = open(&path).map(drop).unwrap_err();
+    assert!(error.to_string().starts_with(&*path.to_string_lossy()), "{error}");
 }
 
 fn change(desk: &Desk, sql: &str) {

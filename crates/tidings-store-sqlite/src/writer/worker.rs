@@ -74,7 +74,8 @@ impl Worker {
         let Parts { mut conn, database, backfill, memory, flushed, readers, log, counters, upkeep, .. } =
             parts;
         let (told, counted) = (Arc::clone(&poison), Arc::clone(&counters));
-        let backfill = Backfill::spawn(backfill, Arc::clone(&database), told, counted)?;
+        let backfill =
+            Backfill::spawn(backfill, Arc::clone(&database), told, counted).map_err(OpenError::Thread)?;
         let checkpoints =
             Checkpoints::watch(&mut conn, backfill, Arc::clone(&counters), upkeep.wal_bytes_max)?;
         count_statements(&mut conn, Arc::clone(&counters));
