@@ -28,10 +28,17 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// JSON needs nothing; the home page says for itself what it needs.
 const CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
+/// Sockets are told to go one by one over this long, where they are many: all of them come back somewhere.
+const DRAIN_SPREAD: Duration = Duration::from_secs(5);
+
 /// What serves `/socket.io/`.
 pub trait Sockets: Send + Sync + 'static {
     /// Answers a request whose path begins with `/socket.io/`, and goes on with the connection if it is upgraded.
-    fn handle(&self, request: Request<Incoming>, remote: SocketAddr) -> http::Response<Full<Bytes>>;
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        remote: SocketAddr,
+    ) -> BoxFuture<'_, http::Response<Full<Bytes>>>;
 
     /// Upgraded connections now.
     fn connection_count(&self) -> usize;
@@ -40,9 +47,13 @@ pub trait Sockets: Send + Sync + 'static {
     fn shutdown(&self, deadline: Duration) -> BoxFuture<'_, usize>;
 }
 
-impl<H: tidings_socketio::Handler> Sockets for tidings_socketio::Server<H> {
-    fn handle(&self, request: Request<Incoming>, remote: SocketAddr) -> http::Response<Full<Bytes>> {
-        Self::handle(self, request, remote)
+impl Sockets for tidings_socketio::Server {
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        remote: SocketAddr,
+    ) -> BoxFuture<'_, http::Response<Full<Bytes>>> {
+        Self::handle(self, request, remote).boxed()
     }
 
     fn connection_count(&self) -> usize {
@@ -50,7 +61,7 @@ impl<H: tidings_socketio::Handler> Sockets for tidings_socketio::Server<H> {
     }
 
     fn shutdown(&self, deadline: Duration) -> BoxFuture<'_, usize> {
-        Self::shutdown(self, deadline).boxed()
+        Self::shutdown(self, DRAIN_SPREAD, deadline).boxed()
     }
 }
 
@@ -113,7 +124,7 @@ impl Application for Gateway {
     async fn serve(&self, request: Request<Incoming>, remote: SocketAddr) -> Response {
         if request.uri().path().starts_with("/socket.io/") {
             let path = request.uri().path().to_owned();
-            let mut response = self.sockets.handle(request, remote).map(Body::new);
+            let mut response = self.sockets.handle(request, remote).await.map(Body::new);
             set_headers(response.headers_mut(), &self.request_id(), &path);
             return response;
         }

@@ -19,7 +19,9 @@ use std::time::Duration;
 use tidings_core::error::Code;
 use tidings_core::services::Services;
 use tidings_core::sessions::Actor;
-use tidings_socketio::{CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Server};
+use tidings_socketio::{
+    CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Reply, Server,
+};
 
 use crate::hub::{Hub, Member, end};
 use crate::problem::Refused;
@@ -53,7 +55,7 @@ pub struct SocketHandler {
 
 /// The Socket.IO server over these services, with the limits that they name.
 #[must_use]
-pub fn socket_server(services: Arc<Services>, hub: Arc<Hub>) -> Server<SocketHandler> {
+pub fn socket_server(services: Arc<Services>, hub: Arc<Hub>) -> Server {
     #[cfg(feature = "fail-points")]
     steps::watch();
     let limits = &services.limits;
@@ -97,14 +99,14 @@ impl Handler for SocketHandler {
         Box::pin(replay::replay(Arc::clone(&self.services), connection.clone()))
     }
 
-    fn event(&self, connection: &Connection<Member>, event: Event) -> BoxFuture<Option<String>> {
+    fn event(&self, connection: &Connection<Member>, event: Event) -> BoxFuture<Option<Reply>> {
         let (services, actor) = (Arc::clone(&self.services), connection.state().actor);
         if let Err(error) = services.check_session(&actor) {
             end(connection, &error.into());
         }
         Box::pin(async move {
             let answer = answer(&services, &actor, &event).await;
-            Some(answer.unwrap_or_else(|refused| ack::refused_ack(&services, &refused)))
+            Some(answer.unwrap_or_else(|refused| ack::refused_ack(&services, &refused)).into())
         })
     }
 

@@ -15,9 +15,9 @@ pub enum CloseReason {
     PingTimeout,
     /// No CONNECT was decided within `connect_timeout`.
     ConnectTimeout,
-    /// The application refused the CONNECT.
+    /// The application refused the CONNECT, again and again.
     Refused,
-    /// A packet of Engine.IO or Socket.IO that cannot be read, binary ones included (not supported yet).
+    /// A packet of Engine.IO or Socket.IO that cannot be read, attachments that do not follow included.
     ParseError,
     /// A packet at the wrong moment: an event before CONNECT, a second CONNECT.
     InvalidState,
@@ -25,8 +25,11 @@ pub enum CloseReason {
     FrameError,
     /// A text message that is not UTF-8.
     InvalidUtf8,
-    /// A message over `payload_bytes_max` or in more than `fragments_max` frames.
+    /// A message over `payload_bytes_max` or in more than `fragments_max` frames, a packet with its attachments over
+    /// `packet_bytes_max`, a payload of more than `payload_packets_max` packets.
     MessageTooLarge,
+    /// Long-polling: two polls, or two requests with packets, at the same time.
+    PollOverlap,
     /// The client reads too slowly: over `queue_bytes_max` was waiting for it.
     QueueFull,
     /// The client does not read: nothing could be written for `write_timeout`.
@@ -57,6 +60,7 @@ impl CloseReason {
             Self::FrameError => "frame_error",
             Self::InvalidUtf8 => "invalid_utf8",
             Self::MessageTooLarge => "message_too_large",
+            Self::PollOverlap => "poll_overlap",
             Self::QueueFull => "queue_full",
             Self::WriteTimeout => "write_timeout",
             Self::ServerShutdown => "server_shutdown",
@@ -85,8 +89,41 @@ impl CloseReason {
             | Self::FrameError
             | Self::InvalidUtf8
             | Self::MessageTooLarge
+            | Self::PollOverlap
             | Self::ServerDisconnected(_) => false,
         }
+    }
+
+    /// The word that Socket.IO's own server has for it, as its `disconnect` event says.
+    #[must_use]
+    pub const fn socket_io(self) -> &'static str {
+        match self {
+            Self::ClientDisconnect => "client namespace disconnect",
+            Self::ServerDisconnected(_) => "server namespace disconnect",
+            Self::TransportClosed => "transport close",
+            Self::PingTimeout => "ping timeout",
+            Self::ParseError | Self::FrameError | Self::InvalidUtf8 => "parse error",
+            Self::ServerShutdown => "server shutting down",
+            Self::TransportError | Self::MessageTooLarge | Self::PollOverlap | Self::WriteTimeout => {
+                "transport error"
+            }
+            Self::ConnectTimeout
+            | Self::Refused
+            | Self::InvalidState
+            | Self::QueueFull
+            | Self::ServerClosed(_)
+            | Self::Internal => "forced server close",
+        }
+    }
+
+    /// Whether a client of long-polling is waited for, to be told: else the session is gone at once, and its next
+    /// request finds none.
+    #[must_use]
+    pub(crate) const fn waits_for_poll(self) -> bool {
+        matches!(
+            self,
+            Self::ServerShutdown | Self::ServerClosed(_) | Self::ServerDisconnected(_) | Self::Refused
+        )
     }
 
     /// The status code of the WebSocket close frame; `None` where nobody is there, or listens, to read one.
@@ -95,6 +132,7 @@ impl CloseReason {
         match self {
             Self::TransportError
             | Self::PingTimeout
+            | Self::PollOverlap
             | Self::QueueFull
             | Self::WriteTimeout
             | Self::Internal => None,

@@ -12,12 +12,23 @@ pub struct Config {
     /// From the opening to a decided CONNECT, the application's deciding included; then
     /// [`crate::CloseReason::ConnectTimeout`].
     pub connect_timeout: Duration,
+    /// How long a WebSocket that is to take over a session of long-polling may take for it; then it is closed, and
+    /// the session goes on as it was.
+    pub upgrade_timeout: Duration,
+    /// How long the body of a POST may take; then the session ends.
+    pub body_timeout: Duration,
     /// How long queued data may wait without one byte leaving; then [`crate::CloseReason::WriteTimeout`]. Also how
     /// long a closing connection may take to flush.
     pub write_timeout: Duration,
-    /// One WebSocket message, all its fragments together; larger closes with
-    /// [`crate::CloseReason::MessageTooLarge`] (1009). Told to the client.
+    /// One WebSocket message, all its fragments together, or the body of one POST; larger closes with
+    /// [`crate::CloseReason::MessageTooLarge`] (1009, or 413). Told to the client.
     pub payload_bytes_max: usize,
+    /// Packets in one POST; more closes like a message too large.
+    pub payload_packets_max: usize,
+    /// Binary attachments of one packet; more is a parse error.
+    pub attachments_max: usize,
+    /// A packet and its attachments together; more closes like a message too large.
+    pub packet_bytes_max: usize,
     /// Frames that one message may come in; more closes like a message too large.
     pub fragments_max: u32,
     /// What may wait to be written to one connection, [`crate::SharedFrame::cost_bytes`] summed; over it the
@@ -31,6 +42,12 @@ pub struct Config {
     pub json_depth_max: usize,
     /// Length of an event's name; longer is a parse error.
     pub event_name_bytes_max: usize,
+    /// Namespaces of one connection at once, those that are being decided included; one more is refused.
+    pub namespaces_max: usize,
+    /// CONNECTs of one connection that may be refused; then it is closed with [`crate::CloseReason::Refused`].
+    pub refusals_max: u32,
+    /// Whether clients may use long-polling, from which most of them begin.
+    pub polling: bool,
     /// Connections of this server at once; more are answered 503.
     pub connections_max: usize,
     /// Which pages may connect.
@@ -44,14 +61,22 @@ impl Default for Config {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(10),
+            upgrade_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(20),
             payload_bytes_max: 256 * 1024,
+            payload_packets_max: 32_768,
+            attachments_max: 10,
+            packet_bytes_max: 1024 * 1024,
             fragments_max: 256,
             queue_bytes_max: 1024 * 1024,
             in_flight_max: 32,
             acks_outstanding_max: 64,
             json_depth_max: 32,
             event_name_bytes_max: 128,
+            namespaces_max: 8,
+            refusals_max: 8,
+            polling: true,
             connections_max: 65_536,
             allowed_origins: AllowedOrigins::Any,
         }

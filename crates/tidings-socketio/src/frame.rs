@@ -1,22 +1,31 @@
 //! Frames that are encoded once and sent to many connections.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::codec::websocket::{self, Opcode};
+use bytes::Bytes;
+
+use crate::codec::websocket::{self, HEADER_BYTES_MAX, Opcode};
 use crate::codec::{engine, socket};
 
 /// What a waiting frame costs beside its bytes: its place in the queue and its allocation. Counted so that a flood of
 /// tiny frames is bounded too.
 const OVERHEAD_BYTES: usize = 64;
 
-/// One complete, encoded server frame, with a tag for the application. Cloning it counts one reference.
+/// One complete, encoded packet of the server, with a tag for the application: a WebSocket text frame, and a binary
+/// frame for each attachment. Long-polling takes its pieces. Cloning it counts one reference.
 #[derive(Clone)]
 pub struct SharedFrame(Arc<Encoded>);
 
 struct Encoded {
     tag: u64,
-    header_bytes: usize,
+    /// Where the first header begins: it stands directly before the text, and is seldom of its full length.
+    start: usize,
+    /// The Engine.IO packet in text; empty where the frame is WebSocket's own.
+    text: Range<usize>,
+    /// The payloads of the binary frames.
+    attachments: Box<[Range<usize>]>,
     bytes: Box<[u8]>,
 }
 
@@ -26,49 +35,74 @@ impl SharedFrame {
     /// [`Connection::written_tag`](crate::Connection::written_tag).
     #[must_use]
     pub fn event(name: &str, args_json: &str, tag: u64) -> Self {
-        Self::packet(&socket::event(name, args_json, None), tag)
+        Self::event_in(socket::MAIN_NAMESPACE, name, args_json, &[], tag)
     }
 
-    /// An event that asks for the acknowledgement with this id.
-    pub(crate) fn event_with_ack(name: &str, args_json: &str, ack_id: u64) -> Self {
-        Self::packet(&socket::event(name, args_json, Some(ack_id)), 0)
-    }
-
-    /// The acknowledgement of the client's event with this id.
+    /// An event for any namespace, with binary attachments. For each, `args_json` has one
+    /// `{"_placeholder":true,"num":N}` where it belongs, N counted from 0.
     #[must_use]
-    pub fn ack(id: u64, args_json: &str) -> Self {
-        Self::packet(&socket::ack(id, args_json), 0)
+    pub fn event_in(namespace: &str, name: &str, args_json: &str, attachments: &[Bytes], tag: u64) -> Self {
+        Self::message(tag, attachments, |out| {
+            socket::write_event(out, namespace, name, args_json, None, attachments.len());
+        })
     }
 
-    /// A Socket.IO packet in an Engine.IO message.
-    pub(crate) fn packet(socket_packet: &str, tag: u64) -> Self {
-        Self::encode(Opcode::Text, format!("4{socket_packet}").as_bytes(), tag)
+    /// Engine.IO's message with a Socket.IO packet in it.
+    pub(crate) fn message(tag: u64, attachments: &[Bytes], write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        Self::encode(Opcode::Text, tag, attachments, |out| {
+            out.push(b'4');
+            write(out);
+        })
     }
 
-    /// Engine.IO's open packet.
-    pub(crate) fn open(handshake: &str) -> Self {
-        Self::encode(Opcode::Text, handshake.as_bytes(), 0)
+    /// An Engine.IO packet.
+    pub(crate) fn engine(packet: &str) -> Self {
+        Self::encode(Opcode::Text, 0, &[], |out| out.extend_from_slice(packet.as_bytes()))
+    }
+
+    /// Engine.IO's binary message.
+    pub(crate) fn binary(message: &[u8]) -> Self {
+        let (bytes, header_bytes) = websocket::encode(Opcode::Binary, message);
+        let payload = header_bytes..bytes.len();
+        let attachments = std::iter::once(payload).collect();
+        Self(Arc::new(Encoded { tag: 0, start: 0, text: 0..0, attachments, bytes: bytes.into_boxed_slice() }))
     }
 
     /// Engine.IO's ping, which the client answers.
     pub(crate) fn ping() -> Self {
-        Self::encode(Opcode::Text, engine::PING.as_bytes(), 0)
+        Self::engine(engine::PING)
     }
 
     /// WebSocket's pong, the answer to a client that pings on that layer.
     pub(crate) fn websocket_pong(payload: &[u8]) -> Self {
-        Self::encode(Opcode::Pong, payload, 0)
+        Self::encode(Opcode::Pong, 0, &[], |out| out.extend_from_slice(payload))
     }
 
     /// WebSocket's close, with this status and a word on why, of at most 123 bytes, for who looks into it.
     pub(crate) fn websocket_close(code: u16, why: &str) -> Self {
         let why = &why.as_bytes()[..why.len().min(123)];
-        Self::encode(Opcode::Close, &[&code.to_be_bytes(), why].concat(), 0)
+        Self::encode(Opcode::Close, 0, &[], |out| {
+            out.extend_from_slice(&code.to_be_bytes());
+            out.extend_from_slice(why);
+        })
     }
 
-    fn encode(opcode: Opcode, payload: &[u8], tag: u64) -> Self {
-        let (bytes, header_bytes) = websocket::encode(opcode, payload);
-        Self(Arc::new(Encoded { tag, header_bytes, bytes: bytes.into_boxed_slice() }))
+    fn encode(opcode: Opcode, tag: u64, attachments: &[Bytes], write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut bytes = vec![0; HEADER_BYTES_MAX];
+        write(&mut bytes);
+        let text = HEADER_BYTES_MAX..bytes.len();
+        let (header, header_bytes) = websocket::header(opcode, text.len());
+        let start = HEADER_BYTES_MAX - header_bytes;
+        bytes[start..HEADER_BYTES_MAX].copy_from_slice(&header[..header_bytes]);
+        let attachments = attachments.iter().map(|attachment| {
+            let (header, header_bytes) = websocket::header(Opcode::Binary, attachment.len());
+            bytes.extend_from_slice(&header[..header_bytes]);
+            bytes.extend_from_slice(attachment);
+            bytes.len() - attachment.len()..bytes.len()
+        });
+        let attachments = attachments.collect();
+        let text = if opcode == Opcode::Text { text } else { 0..0 };
+        Self(Arc::new(Encoded { tag, start, text, attachments, bytes: bytes.into_boxed_slice() }))
     }
 
     /// The application's tag, 0 for none.
@@ -77,16 +111,26 @@ impl SharedFrame {
         self.0.tag
     }
 
-    /// The bytes of the WebSocket frame.
+    /// The bytes of the WebSocket frames.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0.bytes
+        &self.0.bytes[self.0.start..]
     }
 
-    /// The Engine.IO packet alone, such as `42["name",1]`: UTF-8 text, as long-polling sends it.
+    /// The Engine.IO packet alone, such as `42["name",1]`: UTF-8 text. Empty for a binary message.
     #[must_use]
     pub fn engine_packet(&self) -> &[u8] {
-        &self.0.bytes[self.0.header_bytes..]
+        &self.0.bytes[self.0.text.clone()]
+    }
+
+    /// Adds its packets to a payload of long-polling, which has none for what is WebSocket's own.
+    pub(crate) fn write_to_payload(&self, payload: &mut Vec<u8>) {
+        if !self.0.text.is_empty() {
+            engine::write_payload_text(payload, self.engine_packet());
+        }
+        for attachment in &self.0.attachments {
+            engine::write_payload_binary(payload, &self.0.bytes[attachment.clone()]);
+        }
     }
 
     /// What the frame takes from a queue's budget.
@@ -107,20 +151,43 @@ impl fmt::Debug for SharedFrame {
 mod tests {
     use super::*;
 
+    fn payload(frames: &[SharedFrame]) -> String {
+        let mut payload = Vec::new();
+        for frame in frames {
+            frame.write_to_payload(&mut payload);
+        }
+        String::from_utf8(payload).unwrap()
+    }
+
     #[test]
     fn an_event_is_one_whole_text_frame_and_gives_its_packet_back() {
         let frame = SharedFrame::event("message:new", r#"{"a":1},"next""#, 7);
         assert_eq!(frame.engine_packet(), br#"42["message:new",{"a":1},"next"]"#);
         assert_eq!(frame.as_bytes()[..2], [0x81, 32]);
         assert_eq!(frame.tag(), 7);
-        let long = SharedFrame::event("a", &format!("\"{}\"", "x".repeat(70_000)), 0);
-        assert!(long.engine_packet().starts_with(b"42[\"a\",\"xx"));
+        for length in [200, 70_000] {
+            let long = SharedFrame::event("a", &format!("\"{}\"", "x".repeat(length)), 0);
+            assert_eq!(long.as_bytes(), websocket::encode(Opcode::Text, long.engine_packet()).0);
+            assert!(long.engine_packet().starts_with(b"42[\"a\",\"xx"));
+        }
     }
 
     #[test]
-    fn acks_and_control_frames() {
-        assert_eq!(SharedFrame::ack(3, "true").engine_packet(), b"433[true]");
+    fn attachments_are_frames_after_the_text_and_base64_in_a_payload() {
+        let attachments = [Bytes::from_static(&[1, 2, 3]), Bytes::from_static(&[4])];
+        let frame = SharedFrame::event_in("/a", "b", "1", &attachments, 0);
+        let text = r#"452-/a,["b",1]"#;
+        let expected = [&[0x81, 14], text.as_bytes(), &[0x82, 3, 1, 2, 3], &[0x82, 1, 4]].concat();
+        assert_eq!(frame.as_bytes(), expected);
+        assert_eq!(payload(&[frame, SharedFrame::ping()]), format!("{text}\u{1e}bAQID\u{1e}bBA==\u{1e}2"));
+        assert_eq!(payload(&[SharedFrame::binary(&[1, 2, 3])]), "bAQID");
+    }
+
+    #[test]
+    fn control_frames_are_websockets_alone() {
         assert_eq!(SharedFrame::ping().as_bytes(), [0x81, 1, b'2']);
-        assert_eq!(SharedFrame::websocket_close(1009, "too").as_bytes(), [0x88, 5, 3, 241, b't', b'o', b'o']);
+        let close = SharedFrame::websocket_close(1009, "too");
+        assert_eq!(close.as_bytes(), [0x88, 5, 3, 241, b't', b'o', b'o']);
+        assert_eq!(payload(&[close, SharedFrame::websocket_pong(b"x")]), "");
     }
 }

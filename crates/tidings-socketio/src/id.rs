@@ -23,6 +23,11 @@ impl ConnectionId {
         Ok(Self(text))
     }
 
+    /// An id from its text; none of another form was ever given.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().map(Self)
+    }
+
     /// The id as it is on the wire.
     #[must_use]
     pub fn as_str(&self) -> &str {

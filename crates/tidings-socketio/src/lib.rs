@@ -10,7 +10,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use futures_util::future::{BoxFuture, FutureExt};
-//! use tidings_socketio::{CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Server};
+//! use tidings_socketio::{CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Reply, Server};
 //!
 //! struct Echo;
 //!
@@ -27,8 +27,8 @@
 //!         async {}.boxed()
 //!     }
 //!
-//!     fn event(&self, _: &Connection<()>, event: Event) -> BoxFuture<'static, Option<String>> {
-//!         async move { Some(event.args_json().to_owned()) }.boxed()
+//!     fn event(&self, _: &Connection<()>, event: Event) -> BoxFuture<'static, Option<Reply>> {
+//!         async move { Some(event.args_json().to_owned().into()) }.boxed()
 //!     }
 //!
 //!     fn disconnected(&self, _: &Connection<()>, _: CloseReason) {}
@@ -46,19 +46,20 @@
 mod close;
 pub mod codec;
 mod config;
-mod connection;
+pub mod engine;
 mod frame;
-mod handler;
-mod handshake;
 mod id;
-mod server;
+mod peer;
+mod socket;
 pub mod steps;
-mod transport;
 
 pub use close::CloseReason;
 pub use config::{AllowedOrigins, Config};
-pub use connection::{AckError, Connection, SendError};
+pub use engine::SendError;
 pub use frame::SharedFrame;
-pub use handler::{ConnectError, Event, Handler, Handshake, Peer};
 pub use id::ConnectionId;
-pub use server::Server;
+pub use peer::Peer;
+pub use socket::{
+    AckError, ConnectError, Connection, Event, Handler, Handshake, Middleware, Namespace, Namespaces, Reply,
+    Server,
+};

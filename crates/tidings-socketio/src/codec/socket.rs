@@ -1,10 +1,12 @@
-//! Socket.IO v5 packets: the body of an Engine.IO message, without binary attachments.
+//! Socket.IO v5 packets: the body of an Engine.IO message, and how many binary messages belong to it.
 //!
-//! `<type>[<namespace>,][<ack id>][<JSON>]`. What a packet may hold by its type is what socket.io-parser takes; the
-//! JSON is checked, never built: the application parses the piece it wants.
+//! `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. What a packet may hold by its type is what socket.io-parser
+//! takes; the JSON is checked, never built: the application parses the piece it wants. Attachments follow as binary
+//! messages of their own; where they belong the JSON has `{"_placeholder":true,"num":0}`.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Write as _;
 use std::ops::Range;
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
@@ -12,8 +14,11 @@ use serde_json::value::RawValue;
 
 use super::json::nests_within;
 
-/// The namespace every client begins with, and the only one served for now.
+/// The namespace every client knows.
 pub const MAIN_NAMESPACE: &str = "/";
+
+/// Length of a namespace's name.
+const NAMESPACE_BYTES_MAX: usize = 128;
 
 /// Names with a meaning of their own in Socket.IO's libraries; no event may have them.
 pub const RESERVED_EVENT_NAMES: [&str; 6] =
@@ -24,6 +29,8 @@ pub const RESERVED_EVENT_NAMES: [&str; 6] =
 pub struct Packet<'a> {
     /// `/` or a longer name that begins with it.
     pub namespace: &'a str,
+    /// Binary messages that follow and belong to it.
+    pub attachments: usize,
     /// What the packet says.
     pub body: Body<'a>,
 }
@@ -63,6 +70,8 @@ pub struct Limits {
     pub json_depth_max: usize,
     /// Length of an event's name.
     pub event_name_bytes_max: usize,
+    /// Binary messages of one packet.
+    pub attachments_max: usize,
 }
 
 /// A packet that cannot be read.
@@ -71,9 +80,12 @@ pub enum DecodeError {
     /// The first character is no packet type.
     #[error("an unknown packet type")]
     UnknownType,
-    /// A packet with binary attachments: a later version will take them.
-    #[error("binary packets are not supported")]
-    Binary,
+    /// A number of attachments that is missing or over the limit.
+    #[error("a number of attachments that is missing or over the limit")]
+    Attachments,
+    /// A namespace's name over 128 bytes.
+    #[error("a namespace's name that is too long")]
+    Namespace,
     /// An acknowledgement id that is missing or too large.
     #[error("an acknowledgement id that is missing or too large")]
     AckId,
@@ -91,12 +103,15 @@ pub enum DecodeError {
 /// Reads one packet.
 pub fn decode(text: &str, limits: Limits) -> Result<Packet<'_>, DecodeError> {
     let kind = *text.as_bytes().first().ok_or(DecodeError::UnknownType)?;
-    match kind {
-        b'0'..=b'4' => {}
-        b'5' | b'6' => return Err(DecodeError::Binary),
+    let (attachments, rest) = match kind {
+        b'0'..=b'4' => (0, &text[1..]),
+        b'5' | b'6' => split_attachments(&text[1..], limits.attachments_max)?,
         _ => return Err(DecodeError::UnknownType),
+    };
+    let (namespace, rest) = split_namespace(rest);
+    if namespace.len() > NAMESPACE_BYTES_MAX {
+        return Err(DecodeError::Namespace);
     }
-    let (namespace, rest) = split_namespace(&text[1..]);
     let (id, payload) = split_ack_id(rest)?;
     if !nests_within(payload, limits.json_depth_max) {
         return Err(DecodeError::TooDeep);
@@ -106,11 +121,20 @@ pub fn decode(text: &str, limits: Limits) -> Result<Packet<'_>, DecodeError> {
         b'0' => Body::Connect(Some(check_json(payload, b'{')?)),
         b'1' if payload.is_empty() => Body::Disconnect,
         b'1' => return Err(DecodeError::Payload),
-        b'2' => Body::Event(decode_event(text, payload, id, limits)?),
-        b'3' => Body::Ack(id.ok_or(DecodeError::AckId)?, check_json(payload, b'[')?),
+        b'2' | b'5' => Body::Event(decode_event(text, payload, id, limits)?),
+        b'3' | b'6' => Body::Ack(id.ok_or(DecodeError::AckId)?, check_json(payload, b'[')?),
         _ => Body::ConnectError,
     };
-    Ok(Packet { namespace, body })
+    Ok(Packet { namespace, attachments, body })
+}
+
+fn split_attachments(rest: &str, max: usize) -> Result<(usize, &str), DecodeError> {
+    let (count, rest) = rest.split_once('-').ok_or(DecodeError::Attachments)?;
+    let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    match count.parse() {
+        Ok(count) if is_number && count <= max => Ok((count, rest)),
+        _ => Err(DecodeError::Attachments),
+    }
 }
 
 fn split_namespace(rest: &str) -> (&str, &str) {
@@ -198,39 +222,94 @@ fn event_name(raw: &str) -> Result<Cow<'_, str>, serde_json::Error> {
     }
 }
 
-/// `0{"sid":…}`: the answer to a CONNECT that was accepted.
-#[must_use]
-pub fn connect(sid: &str) -> String {
-    format!(r#"0{{"sid":"{sid}"}}"#)
+/// `0[<namespace>,]{"sid":…[,"pid":…]}`: the answer to a CONNECT that was accepted.
+pub fn write_connect(out: &mut Vec<u8>, namespace: &str, sid: &str, pid: Option<&str>) {
+    write_start(out, b'0', 0, namespace, None);
+    write(out, format_args!(r#"{{"sid":"{sid}""#));
+    if let Some(pid) = pid {
+        write(out, format_args!(r#","pid":{}"#, quoted(pid)));
+    }
+    out.push(b'}');
 }
 
 /// `4[<namespace>,]{"message":…[,"data":…]}`: the answer to a CONNECT that was refused.
-#[must_use]
-pub fn connect_error(namespace: &str, message: &str, data: Option<&serde_json::Value>) -> String {
-    let prefix = if namespace == MAIN_NAMESPACE { String::new() } else { format!("{namespace},") };
-    let message = quoted(message);
-    match data {
-        Some(data) => format!(r#"4{prefix}{{"message":{message},"data":{data}}}"#),
-        None => format!(r#"4{prefix}{{"message":{message}}}"#),
+pub fn write_connect_error(
+    out: &mut Vec<u8>,
+    namespace: &str,
+    message: &str,
+    data: Option<&serde_json::Value>,
+) {
+    write_start(out, b'4', 0, namespace, None);
+    write(out, format_args!(r#"{{"message":{}"#, quoted(message)));
+    if let Some(data) = data {
+        write(out, format_args!(r#","data":{data}"#));
+    }
+    out.push(b'}');
+}
+
+/// `2[<namespace>,][<id>]["name",…]`, or `5<attachments>-…` where binary messages belong to it: an event.
+pub fn write_event(
+    out: &mut Vec<u8>,
+    namespace: &str,
+    name: &str,
+    args_json: &str,
+    ack_id: Option<u64>,
+    attachments: usize,
+) {
+    write_start(out, b'2', attachments, namespace, ack_id);
+    out.push(b'[');
+    write_quoted(out, name);
+    if !args_json.is_empty() {
+        out.push(b',');
+    }
+    out.extend_from_slice(args_json.as_bytes());
+    out.push(b']');
+}
+
+/// `3[<namespace>,]<id>[…]`, or `6<attachments>-…` where binary messages belong to it: an acknowledgement.
+pub fn write_ack(out: &mut Vec<u8>, namespace: &str, id: u64, args_json: &str, attachments: usize) {
+    write_start(out, b'3', attachments, namespace, Some(id));
+    out.push(b'[');
+    out.extend_from_slice(args_json.as_bytes());
+    out.push(b']');
+}
+
+/// `1[<namespace>,]`: the end of a namespace.
+pub fn write_disconnect(out: &mut Vec<u8>, namespace: &str) {
+    write_start(out, b'1', 0, namespace, None);
+}
+
+/// `kind` is that of a packet without attachments; with some it is three more.
+fn write_start(out: &mut Vec<u8>, kind: u8, attachments: usize, namespace: &str, id: Option<u64>) {
+    if attachments > 0 {
+        write(out, format_args!("{}{attachments}-", char::from(kind + 3)));
+    } else {
+        out.push(kind);
+    }
+    if namespace != MAIN_NAMESPACE {
+        out.extend_from_slice(namespace.as_bytes());
+        out.push(b',');
+    }
+    if let Some(id) = id {
+        write(out, format_args!("{id}"));
     }
 }
 
-/// `2[<id>]["name",…]`: an event for the main namespace.
-#[must_use]
-pub fn event(name: &str, args_json: &str, ack_id: Option<u64>) -> String {
-    let id = ack_id.map(|id| id.to_string()).unwrap_or_default();
-    let comma = if args_json.is_empty() { "" } else { "," };
-    format!("2{id}[{}{comma}{args_json}]", quoted(name))
+fn write(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    // A vector takes everything.
+    let _ = out.write_fmt(text);
 }
 
-/// `3<id>[…]`: an acknowledgement for the main namespace.
-#[must_use]
-pub fn ack(id: u64, args_json: &str) -> String {
-    format!("3{id}[{args_json}]")
+/// Names of events hardly ever need an escape.
+fn write_quoted(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        write(out, format_args!("{}", quoted(text)));
+    }
 }
-
-/// The DISCONNECT of the main namespace.
-pub const DISCONNECT: &str = "1";
 
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()

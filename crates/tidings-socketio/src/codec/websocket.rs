@@ -106,26 +106,39 @@ pub const CONTROL_BYTES_MAX: usize = 125;
 
 const BIT_FINAL: u8 = 0x80;
 
+/// The longest header of a frame that a server sends.
+pub const HEADER_BYTES_MAX: usize = 10;
+
+/// The header of a whole, unfragmented server frame with a payload of this length, and how many bytes of it count.
+#[must_use]
+pub fn header(opcode: Opcode, payload_bytes: usize) -> ([u8; HEADER_BYTES_MAX], usize) {
+    let mut header = [0; HEADER_BYTES_MAX];
+    let length = (payload_bytes as u64).to_be_bytes();
+    header[0] = BIT_FINAL | opcode as u8;
+    let header_bytes = match payload_bytes {
+        0..=125 => {
+            header[1] = length[7];
+            2
+        }
+        126..=0xffff => {
+            header[1] = 126;
+            header[2..4].copy_from_slice(&length[6..]);
+            4
+        }
+        _ => {
+            header[1] = 127;
+            header[2..].copy_from_slice(&length);
+            HEADER_BYTES_MAX
+        }
+    };
+    (header, header_bytes)
+}
+
 /// A whole, unfragmented server frame: the header, then the payload. Also the length of the header.
 #[must_use]
 pub fn encode(opcode: Opcode, payload: &[u8]) -> (Vec<u8>, usize) {
-    let length = payload.len() as u64;
-    let mut frame = Vec::with_capacity(payload.len() + 10);
-    frame.push(BIT_FINAL | opcode as u8);
-    match length {
-        0..=125 => frame.push(length.to_be_bytes()[7]),
-        126..=0xffff => {
-            frame.push(126);
-            frame.extend_from_slice(&length.to_be_bytes()[6..]);
-        }
-        _ => {
-            frame.push(127);
-            frame.extend_from_slice(&length.to_be_bytes());
-        }
-    }
-    let header_bytes = frame.len();
-    frame.extend_from_slice(payload);
-    (frame, header_bytes)
+    let (header, header_bytes) = header(opcode, payload.len());
+    ([&header[..header_bytes], payload].concat(), header_bytes)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use tidings_socketio::{
-    CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Peer, Server,
+    CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Namespace, Namespaces, Peer,
+    Reply, Server,
 };
 use tokio::sync::{Semaphore, mpsc};
 
@@ -15,7 +16,7 @@ use crate::client::Client;
 
 /// A server with a test's hands on it.
 pub struct TestServer {
-    pub server: Server<App>,
+    pub server: Server,
     pub app: Arc<App>,
     connected: mpsc::UnboundedReceiver<Connection<String>>,
     ended: mpsc::UnboundedReceiver<CloseReason>,
@@ -36,7 +37,22 @@ impl TestServer {
         let (ended, ended_rx) = mpsc::unbounded_channel();
         let app = App { log: Arc::default(), gate: Arc::new(Semaphore::new(0)), connected, ended };
         let app = Arc::new(app);
-        let server = Server::new(config, Arc::clone(&app));
+        let namespace = Namespace::new(Arc::clone(&app));
+        let no_entry = |handshake: Handshake| {
+            let error = ConnectError::new(format!("{} is closed", handshake.namespace));
+            async move { Err(error) }.boxed()
+        };
+        let marked = |mut handshake: Handshake| {
+            handshake.extensions.insert(Mark(handshake.peer.query.clone()));
+            async move { Ok(handshake) }.boxed()
+        };
+        let namespaces = Namespaces::new()
+            .add("/", namespace.clone())
+            .add("/custom", namespace.clone())
+            .add("/closed", namespace.clone().with(marked).with(no_entry))
+            .add("/marked", namespace.clone().with(marked))
+            .add_matching(|name| name.starts_with("/room-"), namespace);
+        let server = Server::with_namespaces(config, namespaces);
         Self { server, app, connected: connected_rx, ended: ended_rx }
     }
 
@@ -44,7 +60,11 @@ impl TestServer {
     pub async fn client_with_pipe(&self, pipe_bytes: usize) -> Client<tokio::io::DuplexStream> {
         let (ours, theirs) = tokio::io::duplex(pipe_bytes);
         let server = self.server.clone();
-        let peer = Peer { remote_addr: ([127, 0, 0, 1], 1).into(), headers: ::http::HeaderMap::new() };
+        let peer = Peer {
+            remote_addr: ([127, 0, 0, 1], 1).into(),
+            headers: ::http::HeaderMap::new(),
+            query: "EIO=4".into(),
+        };
         tokio::spawn(async move { server.serve_stream(theirs, peer).await });
         let mut client = Client::new(ours);
         let open = client.text().await;
@@ -54,6 +74,11 @@ impl TestServer {
 
     pub async fn client(&self) -> Client<tokio::io::DuplexStream> {
         self.client_with_pipe(64 * 1024).await
+    }
+
+    /// The application was told nothing since the last look.
+    pub fn expect_not_ended(&mut self) {
+        assert_eq!(self.ended.try_recv(), Err(mpsc::error::TryRecvError::Empty));
     }
 
     /// A client whose CONNECT was accepted, and the server's end of it.
@@ -90,11 +115,18 @@ impl TestServer {
     }
 }
 
+/// What a middleware says to the handler.
+#[derive(Clone)]
+struct Mark(Box<str>);
+
 impl Handler for App {
     type State = String;
 
     fn connect(&self, handshake: Handshake) -> BoxFuture<'static, Result<String, ConnectError>> {
-        let auth = handshake.auth.map(|auth| auth.get().to_owned()).unwrap_or_default();
+        let mut auth = handshake.auth.map(|auth| auth.get().to_owned()).unwrap_or_default();
+        if let Some(Mark(query)) = handshake.extensions.get() {
+            auth = json!({ "query": query }).to_string();
+        }
         async move {
             match &auth[..] {
                 r#"{"token":"bad"}"# => {
@@ -117,29 +149,39 @@ impl Handler for App {
         async {}.boxed()
     }
 
-    fn event(&self, connection: &Connection<String>, event: Event) -> BoxFuture<'static, Option<String>> {
+    fn event(&self, connection: &Connection<String>, event: Event) -> BoxFuture<'static, Option<Reply>> {
         let what = format!("{}:{}", event.name(), event.args_json());
         self.log.lock().unwrap().push(format!("take {what}"));
         let (gate, log, connection) = (Arc::clone(&self.gate), Arc::clone(&self.log), connection.clone());
         async move {
             log.lock().unwrap().push(format!("begin {what}"));
             match event.name() {
-                "echo" => Some(event.args_json().to_owned()),
+                "echo" => Some(Reply {
+                    args_json: event.args_json().to_owned(),
+                    attachments: event.attachments().to_vec(),
+                }),
                 "silent" => None,
                 "gated" => {
                     gate.acquire().await.unwrap().forget();
-                    Some(event.args_json().to_owned())
+                    Some(event.args_json().to_owned().into())
                 }
                 "forever" => std::future::pending().await,
                 "ask" => {
-                    let answer = connection.emit_with_ack("question", "1", Duration::from_secs(1)).await;
-                    Some(format!("{:?}", format!("{answer:?}")))
+                    let (args, attachments) = (event.args_json(), event.attachments());
+                    let answer =
+                        connection.emit_with_ack("question", args, attachments, Duration::from_secs(1)).await;
+                    let answer = answer.map(|reply| (reply.args_json, reply.attachments.concat()));
+                    Some(serde_json::to_string(&format!("{answer:?}")).unwrap().into())
                 }
                 "panic" => panic!("as the test wants it"),
                 name => panic!("no test knows {name}"),
             }
         }
         .boxed()
+    }
+
+    fn recovery_id(&self, state: &String) -> Option<String> {
+        state.contains("recover").then(|| "a \"pid\"".to_owned())
     }
 
     fn disconnected(&self, _: &Connection<String>, reason: CloseReason) {

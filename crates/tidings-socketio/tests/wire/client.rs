@@ -10,6 +10,7 @@ pub struct Client<I> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Got {
     Text(String),
+    Binary(Vec<u8>),
     Pong(Vec<u8>),
     Close(u16),
     /// The stream ended without a close frame.
@@ -48,6 +49,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Client<I> {
         self.io.read_exact(&mut payload).await.unwrap();
         match first {
             0x81 => Got::Text(String::from_utf8(payload).unwrap()),
+            0x82 => Got::Binary(payload),
             0x8a => Got::Pong(payload),
             0x88 => Got::Close(u16::from_be_bytes([payload[0], payload[1]])),
             _ => panic!("an unexpected frame {first:#x}"),

@@ -91,7 +91,7 @@ async fn shutdown_closes_everybody_and_waits() {
     let mut server = server();
     let (mut joined, _connection) = server.joined().await;
     let mut opening = server.client().await;
-    let shutdown = server.server.shutdown(Duration::from_secs(5));
+    let shutdown = server.server.shutdown(Duration::ZERO, Duration::from_secs(5));
     let clients = async {
         joined.expect_close(1001).await;
         opening.expect_close(1001).await;
@@ -110,7 +110,7 @@ async fn shutdown_cuts_off_who_does_not_read() {
     client.join().await;
     let connection = server.connection().await;
     connection.emit("big", &format!("\"{}\"", "x".repeat(10_000))).unwrap();
-    assert_eq!(server.server.shutdown(Duration::from_secs(5)).await, 1);
+    assert_eq!(server.server.shutdown(Duration::ZERO, Duration::from_secs(5)).await, 1);
     assert_eq!(server.ended().await, CloseReason::ServerShutdown);
     server.expect_nothing_left().await;
 }

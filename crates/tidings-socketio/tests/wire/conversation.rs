@@ -24,11 +24,13 @@ async fn a_client_connects_with_auth() {
 }
 
 #[tokio::test]
-async fn a_refused_client_is_told_why_and_closed() {
-    let mut server = server();
+async fn a_refused_client_is_told_why_and_may_try_again_but_not_for_ever() {
+    let mut server = TestServer::new(Config { refusals_max: 2, ..Config::default() });
     let mut client = server.client().await;
-    client.send(r#"40{"token":"bad"}"#).await;
-    client.expect(r#"44{"message":"no","data":{"code":"token_invalid"}}"#).await;
+    for _ in 0..2 {
+        client.send(r#"40{"token":"bad"}"#).await;
+        client.expect(r#"44{"message":"no","data":{"code":"token_invalid"}}"#).await;
+    }
     client.expect_close(1000).await;
     drop(client);
     server.expect_nothing_left().await;
@@ -51,10 +53,10 @@ async fn the_server_emits_and_is_acknowledged() {
     connection.send(SharedFrame::event("message:new", r#"{"n":1}"#, 42)).unwrap();
     client.expect(r#"42["message:new",{"n":1}]"#).await;
     client.send("439[]").await;
-    client.send("427[\"ask\"]").await;
+    client.send("427[\"ask\",1]").await;
     client.expect(r#"420["question",1]"#).await;
     client.send(r#"430["yes"]"#).await;
-    client.expect(r#"437["Ok(\"[\\\"yes\\\"]\")"]"#).await;
+    client.expect(r#"437["Ok((\"\\\"yes\\\"\", []))"]"#).await;
     assert_eq!(connection.written_tag(), 42);
     assert_eq!(connection.queue_bytes(), 0);
 }
@@ -63,7 +65,7 @@ async fn the_server_emits_and_is_acknowledged() {
 async fn an_acknowledgement_that_does_not_come_times_out() {
     let mut server = TestServer::new(Config { acks_outstanding_max: 1, ..Config::default() });
     let (mut client, connection) = server.joined().await;
-    let ask = |timeout_s| connection.emit_with_ack("question", "", Duration::from_secs(timeout_s));
+    let ask = |timeout_s| connection.emit_with_ack("question", "", &[], Duration::from_secs(timeout_s));
     let (first, second) = tokio::join!(ask(1), ask(1));
     assert_eq!((first, second), (Err(AckError::Timeout), Err(AckError::TooMany)));
     client.expect(r#"420["question"]"#).await;

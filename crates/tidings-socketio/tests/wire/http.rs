@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use crate::app::TestServer;
 use crate::client::{Client, frame};
 
-async fn listen(config: Config) -> (TestServer, SocketAddr) {
+pub async fn listen(config: Config) -> (TestServer, SocketAddr) {
     let test = TestServer::new(config);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -23,7 +23,8 @@ async fn listen(config: Config) -> (TestServer, SocketAddr) {
         while let Ok((stream, remote_addr)) = listener.accept().await {
             let server = server.clone();
             let service = service_fn(move |request| {
-                std::future::ready(Ok::<_, std::convert::Infallible>(server.handle(request, remote_addr)))
+                let server = server.clone();
+                async move { Ok::<_, std::convert::Infallible>(server.handle(request, remote_addr).await) }
             });
             tokio::spawn(
                 http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades(),
@@ -67,7 +68,7 @@ async fn a_client_library_connects_talks_and_closes() {
 #[tokio::test]
 async fn thousands_of_shared_frames_arrive_whole_and_in_order() {
     let (mut server, address) = listen(Config::default()).await;
-    let mut client = upgraded(address, &frame(0x81, b"40")).await;
+    let mut client = upgraded(address, "", &frame(0x81, b"40")).await;
     assert!(client.text().await.starts_with("0{"));
     // The CONNECT came with the request: what hyper had read ahead is not lost.
     assert!(client.text().await.starts_with("40{"));
@@ -84,10 +85,10 @@ async fn thousands_of_shared_frames_arrive_whole_and_in_order() {
 }
 
 /// A raw client whose first frames travel with the upgrade request.
-async fn upgraded(address: SocketAddr, ahead: &[u8]) -> Client<TcpStream> {
+pub async fn upgraded(address: SocketAddr, query: &str, ahead: &[u8]) -> Client<TcpStream> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!(
-        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
+        "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(&[request.as_bytes(), ahead].concat()).await.unwrap();
@@ -107,7 +108,7 @@ async fn the_errors_are_those_of_the_node_server() {
     let bad = "HTTP/1.1 400 Bad Request";
     let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
     for (query, headers, status, body) in [
-        ("EIO=4&transport=polling", "", bad, r#"{"code":0,"message":"Transport unknown"}"#),
+        ("EIO=4&transport=carrier-pigeon", "", bad, r#"{"code":0,"message":"Transport unknown"}"#),
         ("EIO=4&transport=websocket&sid=x", upgrade, bad, r#"{"code":1,"message":"Session ID unknown"}"#),
         ("EIO=4&transport=websocket", "", bad, r#"{"code":3,"message":"Bad request"}"#),
         ("EIO=3&transport=websocket", upgrade, bad, r#"{"code":5,"message":"Unsupported protocol version"}"#),
@@ -126,7 +127,7 @@ async fn the_errors_are_those_of_the_node_server() {
 async fn a_full_server_answers_503_until_somebody_leaves() {
     let (mut server, address) = listen(Config { connections_max: 1, ..Config::default() }).await;
     let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
-    let first = upgraded(address, b"").await;
+    let first = upgraded(address, "", b"").await;
     match tokio_tungstenite::connect_async(&url).await {
         Err(tungstenite::Error::Http(response)) => assert_eq!(response.status(), 503),
         other => panic!("{other:?}"),
@@ -139,7 +140,7 @@ async fn a_full_server_answers_503_until_somebody_leaves() {
 #[tokio::test]
 async fn a_reader_that_sleeps_costs_no_more_than_its_budget() {
     let (mut server, address) = listen(Config::default()).await;
-    let mut client = upgraded(address, &frame(0x81, b"40")).await;
+    let mut client = upgraded(address, "", &frame(0x81, b"40")).await;
     assert!(client.text().await.starts_with("0{"));
     let connection = server.connection().await;
     let frame = SharedFrame::event("big", &format!("\"{}\"", "x".repeat(10_000)), 0);

@@ -33,7 +33,7 @@ async fn frames_and_messages_against_the_rules() {
 #[tokio::test]
 async fn packets_against_the_rules() {
     let deep = format!(r#"42["a",{}1{}]"#, "[".repeat(40), "]".repeat(40));
-    let binary = r#"451-["a",{"_placeholder":true,"num":0}]"#;
+    let binary = r#"4511-["a",{"_placeholder":true,"num":0}]"#;
     for text in ["", "x", "2", "0{}", "4", "4x", "42", "42{}", r#"42["connect"]"#, binary, &deep] {
         assert_eq!(closed_by_text(text).await, (Got::Close(1008), CloseReason::ParseError), "{text}");
     }

@@ -4,10 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "clippy takes the helpers of a test for no test")]
 
 mod app;
+mod attachments;
 mod client;
 mod closing;
 mod conversation;
 mod http;
 mod limits;
+mod namespaces;
 mod order;
+mod polling;
 mod time;
+mod upgrade;

@@ -2,12 +2,22 @@ use proptest::prelude::*;
 
 use super::*;
 
-const LIMITS: Limits = Limits { json_depth_max: 4, event_name_bytes_max: 16 };
+const LIMITS: Limits = Limits { json_depth_max: 4, event_name_bytes_max: 16, attachments_max: 3 };
 
 fn body(text: &str) -> Body<'_> {
     let packet = decode(text, LIMITS).unwrap();
     assert_eq!(packet.namespace, MAIN_NAMESPACE, "{text}");
     packet.body
+}
+
+fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn event(name: &str, args_json: &str, ack_id: Option<u64>) -> String {
+    written(|out| write_event(out, "/", name, args_json, ack_id, 0))
 }
 
 fn refused(text: &str) -> DecodeError {
@@ -36,7 +46,7 @@ fn the_examples_of_the_protocol() {
         ("1/admin,", "/admin", Body::Disconnect),
         (r#"3/admin,13["bar"]"#, "/admin", Body::Ack(13, r#"["bar"]"#)),
     ] {
-        assert_eq!(decode(text, LIMITS), Ok(Packet { namespace, body }));
+        assert_eq!(decode(text, LIMITS), Ok(Packet { namespace, attachments: 0, body }));
     }
 }
 
@@ -89,9 +99,32 @@ fn payloads_that_their_type_does_not_allow() {
 }
 
 #[test]
-fn binary_packets_are_known_and_refused() {
-    assert_eq!(refused(r#"51-["a",{"_placeholder":true,"num":0}]"#), DecodeError::Binary);
-    assert_eq!(refused("61-1[]"), DecodeError::Binary);
+fn a_binary_packet_says_how_many_messages_follow() {
+    let text = r#"52-/admin,7["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
+    let packet = decode(text, LIMITS).unwrap();
+    assert_eq!((packet.namespace, packet.attachments), ("/admin", 2));
+    let Body::Event(event) = packet.body else { panic!("{packet:?}") };
+    assert_eq!((&*event.name, event.ack_id), ("a", Some(7)));
+    assert!(text[event.args].starts_with(r#"{"_placeholder""#));
+    let packet = decode("61-13[null]", LIMITS).unwrap();
+    assert_eq!((packet.attachments, packet.body), (1, Body::Ack(13, "[null]")));
+    assert_eq!(decode(r#"50-["a"]"#, LIMITS).unwrap().attachments, 0);
+    for text in [
+        r#"5["a"]"#,
+        r#"5-["a"]"#,
+        r#"54-["a"]"#,
+        r#"5+1-["a"]"#,
+        r#"51.0-["a"]"#,
+        r#"599999999999999999999-["a"]"#,
+    ] {
+        assert_eq!(refused(text), DecodeError::Attachments, "{text}");
+    }
+}
+
+#[test]
+fn a_namespace_is_bounded() {
+    assert!(decode(&format!("0/{},", "x".repeat(127)), LIMITS).is_ok());
+    assert_eq!(refused(&format!("0/{},", "x".repeat(128))), DecodeError::Namespace);
 }
 
 #[test]
@@ -113,13 +146,24 @@ fn nesting_is_bounded() {
 
 #[test]
 fn encodes_what_the_protocol_shows() {
-    assert_eq!(connect("abc"), r#"0{"sid":"abc"}"#);
-    assert_eq!(connect_error("/", "no \"way\"", None), r#"4{"message":"no \"way\""}"#);
+    assert_eq!(written(|out| write_connect(out, "/", "abc", None)), r#"0{"sid":"abc"}"#);
+    assert_eq!(written(|out| write_connect(out, "/a", "b", Some("c"))), r#"0/a,{"sid":"b","pid":"c"}"#);
+    assert_eq!(
+        written(|out| write_connect_error(out, "/", "no \"way\"", None)),
+        r#"4{"message":"no \"way\""}"#
+    );
     let data = serde_json::json!({"code": "expired"});
-    assert_eq!(connect_error("/a", "no", Some(&data)), r#"4/a,{"message":"no","data":{"code":"expired"}}"#);
+    assert_eq!(
+        written(|out| write_connect_error(out, "/a", "no", Some(&data))),
+        r#"4/a,{"message":"no","data":{"code":"expired"}}"#
+    );
     assert_eq!(event("a\"b", "1,{}", None), r#"2["a\"b",1,{}]"#);
     assert_eq!(event("a", "", Some(3)), r#"23["a"]"#);
-    assert_eq!(ack(12, r#"{"ok":true}"#), r#"312[{"ok":true}]"#);
+    assert_eq!(written(|out| write_event(out, "/a", "b", "1", Some(9), 2)), r#"52-/a,9["b",1]"#);
+    assert_eq!(written(|out| write_ack(out, "/", 12, r#"{"ok":true}"#, 0)), r#"312[{"ok":true}]"#);
+    assert_eq!(written(|out| write_ack(out, "/a", 12, "1", 1)), "61-/a,12[1]");
+    assert_eq!(written(|out| write_disconnect(out, "/")), "1");
+    assert_eq!(written(|out| write_disconnect(out, "/a")), "1/a,");
 }
 
 proptest! {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::link::SendError;
+use super::handler::Reply;
+use crate::engine::SendError;
 
 /// Why an acknowledgement did not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +35,7 @@ pub(super) struct Acks {
 struct Waiting {
     next_id: u64,
     closed: bool,
-    by_id: BTreeMap<u64, oneshot::Sender<String>>,
+    by_id: BTreeMap<u64, oneshot::Sender<Reply>>,
 }
 
 impl Acks {
@@ -55,10 +56,10 @@ impl Acks {
     }
 
     /// An acknowledgement came. One that nobody waits for, any more or at all, is ignored: it costs one look-up.
-    pub(super) fn resolve(&self, id: u64, args_json: &str) {
+    pub(super) fn resolve(&self, id: u64, reply: impl FnOnce() -> Reply) {
         let sender = self.waiting.lock().by_id.remove(&id);
         if let Some(sender) = sender {
-            let _ = sender.send(args_json.to_owned());
+            let _ = sender.send(reply());
         }
     }
 
@@ -74,7 +75,7 @@ impl Acks {
 pub(super) struct Expected<'a> {
     acks: &'a Acks,
     pub(super) id: u64,
-    pub(super) receiver: oneshot::Receiver<String>,
+    pub(super) receiver: oneshot::Receiver<Reply>,
 }
 
 impl Drop for Expected<'_> {
@@ -92,9 +93,9 @@ mod tests {
         let acks = Acks::default();
         let (mut one, two) = (acks.expect(2).unwrap(), acks.expect(2).unwrap());
         assert_eq!(acks.expect(2).err(), Some(AckError::TooMany));
-        acks.resolve(99, "[]");
-        acks.resolve(one.id, "[1]");
-        assert_eq!((&mut one.receiver).await.unwrap(), "[1]");
+        acks.resolve(99, || panic!("nobody waits for it"));
+        acks.resolve(one.id, || "1".to_owned().into());
+        assert_eq!((&mut one.receiver).await.unwrap().args_json, "1");
         drop(two);
         assert!(acks.expect(1).is_ok());
         let mut last = acks.expect(1).unwrap();

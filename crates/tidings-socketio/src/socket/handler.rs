@@ -1,18 +1,19 @@
 //! What an application implements.
 
-use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::HeaderMap;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::connection::Connection;
 use crate::close::CloseReason;
-use crate::connection::Connection;
 use crate::id::ConnectionId;
+use crate::peer::Peer;
 
-/// The application behind a [`crate::Server`].
+/// The application behind a namespace of a [`crate::Server`].
 ///
 /// For one connection the calls are: `connect`; if it accepts, `connected` once, then `event` any number of times,
 /// then `disconnected` exactly once, whatever happens. They are made on the connection's own task, so the calls
@@ -30,17 +31,22 @@ pub trait Handler: Send + Sync + 'static {
     /// What the application keeps for each connection.
     type State: Send + Sync + 'static;
 
-    /// Decides over a CONNECT. An error is answered with CONNECT_ERROR, and the transport is closed after it. The
-    /// connection's timers go on, `connect_timeout` among them.
+    /// Decides over a CONNECT. An error is answered with CONNECT_ERROR; the client may try again, but its timers go
+    /// on, `connect_timeout` among them.
     fn connect(&self, handshake: Handshake) -> BoxFuture<'static, Result<Self::State, ConnectError>>;
+
+    /// What the client shows when it comes back, for connection state recovery: the `pid` of the answer to CONNECT.
+    /// A client that is told the one that it has shown calls itself `recovered`. None by default.
+    fn recovery_id(&self, state: &Self::State) -> Option<String> {
+        let _ = state;
+        None
+    }
 
     /// The answer to CONNECT is queued: what is sent from here on comes after it. Runs beside the events.
     fn connected(&self, connection: &Connection<Self::State>) -> BoxFuture<'static, ()>;
 
-    /// An event of the client. The output, JSON values separated by commas, is its acknowledgement if it asked for
-    /// one; `None` sends none.
-    fn event(&self, connection: &Connection<Self::State>, event: Event)
-    -> BoxFuture<'static, Option<String>>;
+    /// An event of the client. The output is its acknowledgement if it asked for one; `None` sends none.
+    fn event(&self, connection: &Connection<Self::State>, event: Event) -> BoxFuture<'static, Option<Reply>>;
 
     /// The connection has ended: sending to it does nothing any more.
     fn disconnected(&self, connection: &Connection<Self::State>, reason: CloseReason);
@@ -49,21 +55,19 @@ pub trait Handler: Send + Sync + 'static {
 /// What is known of a client that asks to connect.
 #[derive(Debug)]
 pub struct Handshake {
+    /// Which namespace the client asks for: `/` or a longer name that begins with it.
+    pub namespace: Arc<str>,
     /// The id that the connection will have.
     pub connection_id: ConnectionId,
-    /// The `auth` object of the CONNECT as JSON text; `None` when the client gave none.
+    /// The `auth` object of the CONNECT as JSON text; `None` when the client gave none. A client that comes back adds
+    /// `pid` and `offset` to it: the [`Handler::recovery_id`] that it was told, and the last argument of the last event
+    /// that it has received, if that was a string.
     pub auth: Option<Box<RawValue>>,
-    /// Who asked for the upgrade, and how.
-    pub peer: Peer,
-}
-
-/// The far end of a connection, as the HTTP request showed it.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// The address of the socket; a proxy's, if one is between.
-    pub remote_addr: SocketAddr,
-    /// The headers of the upgrade request.
-    pub headers: HeaderMap,
+    /// Who opened the session, and how. A server of one namespace forgets it once the client has been let in: who
+    /// leaves and connects again over the same transport then shows no headers.
+    pub peer: Arc<Peer>,
+    /// What one [`crate::Middleware`] has to say to the next, and to the handler.
+    pub extensions: http::Extensions,
 }
 
 /// Why a CONNECT is refused: `{"message":…,"data":…}` at the client.
@@ -97,7 +101,25 @@ pub struct Event {
     pub(crate) text: String,
     pub(crate) args: Range<usize>,
     pub(crate) first: Range<usize>,
+    pub(crate) attachments: Vec<Bytes>,
     pub(crate) wants_ack: bool,
+}
+
+/// What an event is answered, by either side: JSON values, and the binary attachments that belong to them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// JSON values separated by commas, possibly none. For each attachment there is one
+    /// `{"_placeholder":true,"num":N}` where it belongs, N counted from 0.
+    pub args_json: String,
+    /// The attachments, by N.
+    pub attachments: Vec<Bytes>,
+}
+
+impl From<String> for Reply {
+    /// Without attachments.
+    fn from(args_json: String) -> Self {
+        Self { args_json, attachments: Vec::new() }
+    }
 }
 
 impl Event {
@@ -107,7 +129,8 @@ impl Event {
         &self.name
     }
 
-    /// The JSON values after the name, separated by commas; empty if there are none.
+    /// The JSON values after the name, separated by commas; empty if there are none. Where an attachment belongs
+    /// stands `{"_placeholder":true,"num":N}`: what a client writes there is for you to check.
     #[must_use]
     pub fn args_json(&self) -> &str {
         &self.text[self.args.clone()]
@@ -126,6 +149,12 @@ impl Event {
     /// When the JSON is not of the wanted shape.
     pub fn parse_first<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.first_json().unwrap_or("null"))
+    }
+
+    /// The binary attachments, by their number.
+    #[must_use]
+    pub fn attachments(&self) -> &[Bytes] {
+        &self.attachments
     }
 
     /// Whether the client waits for an acknowledgement.

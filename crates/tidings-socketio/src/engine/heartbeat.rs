@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// What a ping may be late without the client's having less time to answer.
+const LATE_MAX: Duration = Duration::from_millis(20);
+
 /// The heartbeat of one connection: time comes in, what is due goes out.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
@@ -43,7 +46,9 @@ impl Heartbeat {
     pub(super) fn due(&mut self, now: Instant) -> Due {
         match self.next {
             Next::PingAt(at) if now >= at => {
-                self.next = Next::PongBy(now + self.timeout);
+                // From when it was due: a client counts both times from the opening.
+                let due = at.max(now.checked_sub(LATE_MAX).unwrap_or(at));
+                self.next = Next::PongBy(due + self.timeout);
                 Due::Ping
             }
             Next::PongBy(by) if now >= by => Due::TimedOut,
@@ -82,5 +87,22 @@ mod tests {
         heartbeat.on_unread(start + seconds(70));
         assert_eq!(heartbeat.due(start + seconds(89)), Due::Nothing);
         assert_eq!(heartbeat.due(start + seconds(90)), Due::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ping_that_is_a_little_late_counts_from_when_it_was_due() {
+        let millis = Duration::from_millis;
+        let start = Instant::now();
+        let pinged = |late: u64| {
+            let mut heartbeat = Heartbeat::new(millis(300), millis(200), start);
+            assert_eq!(heartbeat.due(start + millis(300 + late)), Due::Ping);
+            heartbeat.deadline()
+        };
+        assert_eq!(pinged(2), start + millis(500));
+        assert_eq!(
+            pinged(1_000),
+            start + millis(1_480),
+            "the process was stopped: the client has not seen it yet"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The three layers of the wire, from bytes to packets. Nothing here does I/O, waits or knows a connection.
 //!
 //! [`websocket`] turns bytes into messages, [`engine`] a message into an Engine.IO packet, [`socket`] the body of a
-//! packet into a Socket.IO packet. One more layer (a payload of long-polling, binary attachments) is one more file.
+//! packet into a Socket.IO packet.
 
 pub mod engine;
 pub mod json;

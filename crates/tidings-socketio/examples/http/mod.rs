@@ -1,0 +1,47 @@
+//! The HTTP around the examples: one accept loop of hyper, with the deadline for headers that slow clients need.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+/// From the end of one answer to the end of the next request's headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Answers every request on the port of the environment's `PORT`, or 3000, for ever.
+pub async fn serve<A, F>(answer: A) -> std::io::Result<()>
+where
+    A: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
+    println!("listening on http://localhost:{port}");
+    loop {
+        let (stream, remote_addr) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let answer = answer.clone();
+        let service = service_fn(move |request| {
+            let answer = answer(request, remote_addr);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        // A connection that breaks is its client's affair.
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+    }
+}

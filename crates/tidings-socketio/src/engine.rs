@@ -1,0 +1,27 @@
+//! Engine.IO alone: sessions that carry text and binary messages, over whichever transport the client can use.
+//!
+//! Socket.IO runs over it, and so may a protocol of your own: implement [`Handler`] and give requests to
+//! [`Server::handle`].
+
+mod conversation;
+mod driver;
+mod flusher;
+mod heartbeat;
+mod incoming;
+mod link;
+mod mailbox;
+mod message;
+mod outgoing;
+mod plain;
+mod probe;
+mod request;
+mod server;
+mod stream;
+
+pub use link::SendError;
+pub use plain::{Handler, Message, Server, Session};
+
+pub(crate) use conversation::{Conversation, Protocol};
+pub(crate) use link::Link;
+pub(crate) use message::Message as Incoming;
+pub(crate) use server::Core;

@@ -1,0 +1,375 @@
+//! What handles, requests and the task of a session share: the queue of frames, bounded in bytes, the way out of them,
+//! and the wish to close.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::flusher::Flusher;
+use super::mailbox::{Mailbox, Poll as PollRequest};
+use super::outgoing::{Flushed, Outgoing, To, Way};
+use crate::close::CloseReason;
+use crate::config::Config;
+use crate::frame::SharedFrame;
+use crate::id::ConnectionId;
+
+/// Why a frame was not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The connection has ended or is about to.
+    #[error("the connection is closed")]
+    Closed,
+    /// The client reads too slowly; this frame went over the budget, and the connection is being closed.
+    #[error("the connection's queue is full")]
+    QueueFull,
+}
+
+/// The shared half of one session of Engine.IO.
+pub(crate) struct Link {
+    engine_id: ConnectionId,
+    queue_bytes_max: usize,
+    flusher: Arc<Flusher>,
+    queue: Mutex<Queue>,
+    /// Locked before the queue where both are.
+    outgoing: Mutex<Outgoing>,
+    /// What requests of long-polling bring; none once the session has a WebSocket.
+    pub(super) mailbox: Mutex<Option<Box<Mailbox>>>,
+    written_tag: AtomicU64,
+    waker: AtomicWaker,
+    /// Notified when something was written, and when nothing more will be.
+    written: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    frames: VecDeque<SharedFrame>,
+    /// What is queued and what was taken but is not written, summed.
+    bytes: usize,
+    flush: Flush,
+    /// The first wish wins.
+    close: Option<CloseReason>,
+    /// Something else is wished of the task.
+    is_called: bool,
+    /// The application's part is over, though the task may still write.
+    is_ended: bool,
+    /// Do not even say goodbye.
+    is_aborted: bool,
+}
+
+/// Who will write the next frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Flush {
+    /// Nobody yet: it must be put on the list.
+    #[default]
+    Idle,
+    /// The flusher, on whose list the session is.
+    Listed,
+    /// The task, when the client reads or polls.
+    Blocked,
+}
+
+impl Link {
+    pub(super) fn new(engine_id: ConnectionId, config: &Config, flusher: Arc<Flusher>, to: To) -> Arc<Self> {
+        let mailbox = matches!(to, To::Poll(_)).then(Box::default);
+        Arc::new(Self {
+            engine_id,
+            queue_bytes_max: config.queue_bytes_max,
+            flusher,
+            queue: Mutex::default(),
+            outgoing: Mutex::new(Outgoing::new(to)),
+            mailbox: Mutex::new(mailbox),
+            written_tag: AtomicU64::new(0),
+            waker: AtomicWaker::new(),
+            written: Notify::new(),
+        })
+    }
+
+    /// The id that requests name. Who knows it can act for the client.
+    pub(crate) const fn engine_id(&self) -> ConnectionId {
+        self.engine_id
+    }
+
+    /// Queues a frame and sees to it that somebody writes it.
+    pub(crate) fn send(self: &Arc<Self>, frame: SharedFrame) -> Result<(), SendError> {
+        let mut queue = self.queue.lock();
+        if queue.is_ended {
+            return Err(SendError::Closed);
+        }
+        let result = queue.push(frame, self.queue_bytes_max);
+        let must_list = result.is_ok() && queue.flush == Flush::Idle;
+        if must_list {
+            queue.flush = Flush::Listed;
+        }
+        drop(queue);
+        if must_list {
+            self.flusher.list(Arc::clone(self));
+        } else if result == Err(SendError::QueueFull) {
+            self.waker.wake();
+        }
+        result
+    }
+
+    /// The same from the task itself, which flushes before it sleeps.
+    pub(crate) fn send_from_task(&self, frame: SharedFrame) {
+        // A full queue is noticed by the task as the wish to close.
+        let _ = self.queue.lock().push(frame, self.queue_bytes_max);
+    }
+
+    /// The last frames of all, whatever the budget: they are few, and small.
+    pub(crate) fn send_last(&self, frame: SharedFrame) {
+        let mut queue = self.queue.lock();
+        queue.bytes += frame.cost_bytes();
+        queue.frames.push_back(frame);
+    }
+
+    /// Wishes the end of the connection; an earlier wish stands.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        self.queue.lock().close.get_or_insert(reason);
+        self.waker.wake();
+    }
+
+    /// Ends the connection at once, whatever is still to be written.
+    pub(super) fn abort(&self) {
+        self.queue.lock().is_aborted = true;
+        self.waker.wake();
+    }
+
+    /// Wakes the task, which will find [`Self::take_call`].
+    pub(crate) fn call(&self) {
+        self.queue.lock().is_called = true;
+        self.waker.wake();
+    }
+
+    /// Whether [`Self::call`] was called since the last look.
+    pub(crate) fn take_call(&self) -> bool {
+        std::mem::take(&mut self.queue.lock().is_called)
+    }
+
+    /// The application's part is over: nothing more is taken from it.
+    pub(crate) fn end(&self) {
+        self.queue.lock().is_ended = true;
+        self.written.notify_waiters();
+    }
+
+    /// The task is over: what was still queued is freed, and the stream with it, although handles may keep this link
+    /// for long.
+    pub(super) fn clear(&self) {
+        self.end();
+        *self.outgoing.lock() = Outgoing::new(To::Nobody);
+        *self.mailbox.lock() = None;
+        let mut queue = self.queue.lock();
+        queue.bytes = 0;
+        queue.frames = VecDeque::new();
+    }
+
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.queue.lock().bytes
+    }
+
+    /// Bytes that went out by a stream since the beginning.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.outgoing.lock().total_bytes
+    }
+
+    pub(crate) fn written_tag(&self) -> u64 {
+        self.written_tag.load(Ordering::Relaxed)
+    }
+
+    /// From now on wishes wake this task.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    pub(super) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// The wish to close, if there is one.
+    pub(super) fn close_wish(&self) -> Option<CloseReason> {
+        self.queue.lock().close
+    }
+
+    pub(super) fn is_aborted(&self) -> bool {
+        self.queue.lock().is_aborted
+    }
+
+    /// Writes what is queued as far as the client takes it. Who calls is told what is left to do; the flusher leaves it
+    /// to the task.
+    pub(super) fn flush(&self) -> Flushed {
+        let mut outgoing = self.outgoing.lock();
+        let flushed = outgoing.flush(self);
+        if flushed == Flushed::Blocked {
+            self.queue.lock().flush = Flush::Blocked;
+        }
+        flushed
+    }
+
+    /// The same for a stream that only the task can write to.
+    pub(super) fn flush_to(&self, way: &mut Way<'_, '_>) -> Flushed {
+        let mut outgoing = self.outgoing.lock();
+        let flushed = outgoing.flush_to(self, way);
+        if flushed == Flushed::Blocked {
+            self.queue.lock().flush = Flush::Blocked;
+        }
+        flushed
+    }
+
+    /// From here on frames go to this stream. A poll that waits is given back.
+    pub(super) fn upgrade(&self, stream: Option<Arc<TcpStream>>) -> Option<PollRequest> {
+        *self.mailbox.lock() = None;
+        let to = stream.map_or(To::Task, To::Tcp);
+        match std::mem::replace(&mut self.outgoing.lock().to, to) {
+            To::Poll(waiting) => waiting,
+            _ => None,
+        }
+    }
+
+    /// A poll that will be answered when there is something to say; given back where one waits already.
+    pub(super) fn wait(&self, poll: PollRequest) -> Result<(), PollRequest> {
+        self.outgoing.lock().wait(poll)
+    }
+
+    /// The poll that waits, if one does.
+    pub(super) fn take_waiting(&self) -> Option<PollRequest> {
+        match &mut self.outgoing.lock().to {
+            To::Poll(waiting) => waiting.take(),
+            _ => None,
+        }
+    }
+
+    /// Whether a poll waited and its client is gone. Wakes the task when that happens.
+    pub(super) fn is_poll_cancelled(&self, cx: &mut Context<'_>) -> bool {
+        match &mut self.outgoing.lock().to {
+            To::Poll(Some(waiting)) => waiting.is_cancelled(cx),
+            _ => false,
+        }
+    }
+
+    /// Takes everything queued in exchange for an empty queue. From here on a new frame has to be listed again.
+    pub(super) fn swap_frames(&self, empty: &mut VecDeque<SharedFrame>) {
+        let mut queue = self.queue.lock();
+        queue.flush = Flush::Idle;
+        std::mem::swap(&mut queue.frames, empty);
+    }
+
+    /// Frames of this cost were written whole; the last tag among them, 0 for none.
+    pub(super) fn on_written(&self, cost_bytes: usize, tag: u64) {
+        {
+            let mut queue = self.queue.lock();
+            queue.bytes = queue.bytes.saturating_sub(cost_bytes);
+        }
+        if tag != 0 {
+            self.written_tag.store(tag, Ordering::Relaxed);
+        }
+        self.written.notify_waiters();
+    }
+
+    /// Waits until at most this much is queued, or the connection is ending.
+    pub(crate) async fn drained(&self, bytes_max: usize) {
+        loop {
+            let written = self.written.notified();
+            tokio::pin!(written);
+            // Before the look, so that a write between the look and the wait is not missed.
+            written.as_mut().enable();
+            {
+                let queue = self.queue.lock();
+                if queue.bytes <= bytes_max || queue.is_ended || queue.close.is_some() {
+                    return;
+                }
+            }
+            written.await;
+        }
+    }
+}
+
+impl Queue {
+    fn push(&mut self, frame: SharedFrame, bytes_max: usize) -> Result<(), SendError> {
+        if self.close.is_some() {
+            return Err(SendError::Closed);
+        }
+        let bytes = self.bytes + frame.cost_bytes();
+        if bytes > bytes_max {
+            self.close = Some(CloseReason::QueueFull);
+            // The client catches up from elsewhere; what it did not read is of no use, and memory is short.
+            self.bytes -= self.frames.iter().map(SharedFrame::cost_bytes).sum::<usize>();
+            self.frames = VecDeque::new();
+            return Err(SendError::QueueFull);
+        }
+        self.bytes = bytes;
+        self.frames.push_back(frame);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(queue_bytes_max: usize) -> Arc<Link> {
+        let config = Config { queue_bytes_max, ..Config::default() };
+        Link::new(ConnectionId::random().unwrap(), &config, Flusher::new(1), To::Task)
+    }
+
+    #[tokio::test]
+    async fn a_frame_over_the_budget_closes_and_frees_what_waits() {
+        let frame = SharedFrame::event("a", "1", 0);
+        let link = link(frame.cost_bytes() * 2);
+        assert_eq!(link.send(frame.clone()), Ok(()));
+        assert_eq!(link.send(frame.clone()), Ok(()));
+        assert_eq!(link.queue_bytes(), frame.cost_bytes() * 2);
+        assert_eq!(link.send(frame.clone()), Err(SendError::QueueFull));
+        assert_eq!(link.send(frame), Err(SendError::Closed));
+        assert_eq!(link.close_wish(), Some(CloseReason::QueueFull));
+        assert_eq!(link.queue_bytes(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_counts_until_it_is_written() {
+        let frame = SharedFrame::event("a", "1", 9);
+        let link = link(frame.cost_bytes());
+        assert_eq!(link.send(frame.clone()), Ok(()));
+        let mut taken = VecDeque::new();
+        link.swap_frames(&mut taken);
+        assert_eq!((taken.len(), link.queue_bytes()), (1, frame.cost_bytes()));
+        link.on_written(frame.cost_bytes(), frame.tag());
+        assert_eq!((link.queue_bytes(), link.written_tag()), (0, 9));
+        assert_eq!(link.send(frame), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn one_who_waits_for_room_goes_on_when_it_is_there_or_never_will_be() {
+        let frame = SharedFrame::event("a", "1", 0);
+        let link = link(frame.cost_bytes() * 2);
+        link.drained(0).await;
+        assert_eq!(link.send(frame.clone()), Ok(()));
+        let wait = |bytes_max| {
+            let link = Arc::clone(&link);
+            tokio::spawn(async move { link.drained(bytes_max).await })
+        };
+        wait(frame.cost_bytes()).await.unwrap();
+        let waiting = wait(0);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        link.on_written(frame.cost_bytes(), 0);
+        waiting.await.unwrap();
+        assert_eq!(link.send(frame.clone()), Ok(()));
+        let waiting = wait(0);
+        tokio::task::yield_now().await;
+        link.end();
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_first_wish_to_close_stands() {
+        let link = link(1_000);
+        link.close(CloseReason::ServerShutdown);
+        link.close(CloseReason::ServerClosed("later"));
+        assert_eq!(link.close_wish(), Some(CloseReason::ServerShutdown));
+    }
+}

@@ -1,0 +1,110 @@
+//! What the requests of long-polling bring to the task of their session.
+
+use std::task::Context;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::incoming::WebSocketInput;
+use super::message::Packet;
+
+/// Polls that wait to be looked at: one may wait for frames, one may be too many, and more are refused at once.
+const POLLS_MAX: usize = 2;
+
+/// The letters that have not been read.
+#[derive(Default)]
+pub(super) struct Mailbox {
+    polls: Vec<Poll>,
+    post: Option<Post>,
+    /// A request with packets is being read, or its packets taken.
+    is_posting: bool,
+    /// A WebSocket that wants to become the session's transport.
+    probe: Option<Box<WebSocketInput>>,
+}
+
+/// A GET that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Poll(oneshot::Sender<Answer>);
+
+/// What a poll is answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// 200 with this payload.
+    Payload(Bytes),
+    /// 400: it came at the wrong time.
+    Refused,
+}
+
+/// A POST whose packets are to be taken.
+pub(super) struct Post {
+    pub(super) packets: std::vec::IntoIter<Packet>,
+    /// Told when they are.
+    pub(super) taken: oneshot::Sender<()>,
+}
+
+impl Poll {
+    pub(super) fn new() -> (Self, oneshot::Receiver<Answer>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), receiver)
+    }
+
+    /// False: the client is gone.
+    pub(super) fn answer(self, payload: impl Into<Bytes>) -> bool {
+        self.0.send(Answer::Payload(payload.into())).is_ok()
+    }
+
+    pub(super) fn refuse(self) {
+        let _ = self.0.send(Answer::Refused);
+    }
+
+    pub(super) fn is_cancelled(&mut self, cx: &mut Context<'_>) -> bool {
+        self.0.poll_closed(cx).is_ready()
+    }
+}
+
+impl Mailbox {
+    /// Given back where too many wait.
+    pub(super) fn put_poll(&mut self, poll: Poll) -> Result<(), Poll> {
+        if self.polls.len() == POLLS_MAX {
+            return Err(poll);
+        }
+        self.polls.push(poll);
+        Ok(())
+    }
+
+    pub(super) fn take_polls(&mut self) -> Vec<Poll> {
+        std::mem::take(&mut self.polls)
+    }
+
+    /// A POST begins; false where another one has not ended.
+    pub(super) fn begin_post(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_posting, true)
+    }
+
+    pub(super) fn end_post(&mut self) {
+        self.is_posting = false;
+    }
+
+    pub(super) fn put_post(&mut self, post: Post) {
+        self.post = Some(post);
+    }
+
+    pub(super) fn take_post(&mut self) -> Option<Post> {
+        self.post.take()
+    }
+
+    /// Given back where another one waits.
+    pub(super) fn put_probe(&mut self, probe: Box<WebSocketInput>) -> Result<(), Box<WebSocketInput>> {
+        match &self.probe {
+            Some(_) => Err(probe),
+            None => {
+                self.probe = Some(probe);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn take_probe(&mut self) -> Option<Box<WebSocketInput>> {
+        self.probe.take()
+    }
+}

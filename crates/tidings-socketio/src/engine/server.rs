@@ -1,0 +1,380 @@
+//! The server below both protocols: answers requests, keeps the list of sessions, and ends them all when asked.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, ORIGIN};
+use http::{HeaderValue, Request};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout};
+
+use super::conversation::Protocol;
+use super::driver::{Driver, Input, Polling};
+use super::flusher::Flusher;
+use super::incoming::WebSocketInput;
+use super::link::Link;
+use super::mailbox::{Answer as PollAnswer, Poll, Post};
+use super::message::read_payload;
+use super::outgoing::To;
+use super::probe::Probe;
+use super::request::{self, Answer, Asked, Refusal};
+use super::stream::{AnyStream, Stream};
+use crate::close::CloseReason;
+use crate::codec::engine;
+use crate::config::Config;
+use crate::frame::SharedFrame;
+use crate::id::ConnectionId;
+use crate::peer::Peer;
+
+/// At least so long between two that are told to go, so that they do not all come back in one instant.
+const DRAIN_STEP: Duration = Duration::from_millis(5);
+
+/// A server of one protocol over Engine.IO. Cloning it counts one reference.
+pub(crate) struct Core<P: Protocol> {
+    shared: Arc<Shared<P>>,
+}
+
+struct Shared<P> {
+    config: Arc<Config>,
+    protocol: P,
+    flusher: Arc<Flusher>,
+    sessions: Mutex<Sessions>,
+    /// Notified whenever a session has ended.
+    ended: Notify,
+}
+
+#[derive(Default)]
+struct Sessions {
+    /// By the id that requests name. It is not the public id of a connection: who knows this one acts for the client.
+    by_engine_id: HashMap<ConnectionId, Arc<Link>>,
+    is_shutting_down: bool,
+}
+
+impl<P: Protocol> Core<P> {
+    pub(crate) fn new(config: Arc<Config>, protocol: P) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let flusher = Flusher::new(cores);
+        let shared = Shared { config, protocol, flusher, sessions: Mutex::default(), ended: Notify::new() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    pub(crate) async fn handle<B>(&self, mut request: Request<B>, remote_addr: SocketAddr) -> Answer
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let origin = request.headers().get(ORIGIN).cloned();
+        let answer = match request::read(&request, &self.shared.config) {
+            Ok(Asked::OpenWebSocket(accept_key)) => {
+                return self.open_websocket(&mut request, remote_addr, accept_key);
+            }
+            Ok(Asked::Upgrade(sid)) => {
+                return self.upgrade(&mut request, &sid).unwrap_or_else(Refusal::response);
+            }
+            Ok(Asked::Open) => self.open_polling(&mut request, remote_addr),
+            Ok(Asked::Poll(sid)) => self.poll(&sid).await,
+            Ok(Asked::Post(sid)) => self.post(request, &sid).await,
+            Ok(Asked::Preflight) => Ok(request::preflight()),
+            Err(refusal) => Err(refusal),
+        };
+        let mut answer = answer.unwrap_or_else(Refusal::response);
+        request::share(&mut answer, &self.shared.config.allowed_origins, origin);
+        answer
+    }
+
+    /// Serves a stream whose WebSocket handshake somebody else has done, until the session has ended. A server that is
+    /// full or stops drops it at once.
+    pub(crate) async fn serve_stream(&self, io: impl AnyStream + 'static, peer: Peer) {
+        if let Ok(slot) = Slot::take(&self.shared, To::Nobody) {
+            slot.serve(Stream::Other(Box::new(io)), &[], peer).await;
+        }
+    }
+
+    pub(crate) fn session_count(&self) -> usize {
+        self.shared.sessions.lock().by_engine_id.len()
+    }
+
+    fn open_websocket<B>(
+        &self,
+        request: &mut Request<B>,
+        remote_addr: SocketAddr,
+        accept_key: HeaderValue,
+    ) -> Answer {
+        let slot = match Slot::take(&self.shared, To::Nobody) {
+            Ok(slot) => slot,
+            Err(refusal) => return refusal.response(),
+        };
+        let upgrade = hyper::upgrade::on(&mut *request);
+        let peer = peer_of(request, remote_addr);
+        tokio::spawn(async move {
+            // A client that never reads the answer must not keep its place.
+            let Some((stream, read_ahead)) = upgraded(upgrade, slot.shared.config.connect_timeout).await
+            else {
+                return;
+            };
+            slot.serve(stream, &read_ahead, peer).await;
+        });
+        request::switching_protocols(accept_key)
+    }
+
+    fn open_polling<B>(&self, request: &mut Request<B>, remote_addr: SocketAddr) -> Result<Answer, Refusal> {
+        let slot = Slot::take(&self.shared, To::Poll(None))?;
+        let open = engine::open(slot.link.engine_id(), &["websocket"], &self.shared.config);
+        let peer = peer_of(request, remote_addr);
+        let driver = slot.driver(Input::Polling(Box::<Polling>::default()), peer);
+        tokio::spawn(async move {
+            driver.await;
+            drop(slot);
+        });
+        Ok(request::payload(open.into()))
+    }
+
+    async fn poll(&self, sid: &str) -> Result<Answer, Refusal> {
+        let link = self.find(sid)?;
+        let (poll, answer) = Poll::new();
+        let put = match link.mailbox.lock().as_mut() {
+            Some(mailbox) => mailbox.put_poll(poll),
+            None => return Err(Refusal::BadRequest),
+        };
+        if put.is_err() {
+            link.close(CloseReason::PollOverlap);
+            return Err(Refusal::BadRequest);
+        }
+        link.wake();
+        match answer.await {
+            Ok(PollAnswer::Payload(payload)) => Ok(request::payload(payload)),
+            Ok(PollAnswer::Refused) | Err(_) => Err(Refusal::BadRequest),
+        }
+    }
+
+    async fn post<B>(&self, request: Request<B>, sid: &str) -> Result<Answer, Refusal>
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let link = self.find(sid)?;
+        match link.mailbox.lock().as_mut().map(|mailbox| mailbox.begin_post()) {
+            None => return Err(Refusal::BadRequest),
+            Some(false) => {
+                link.close(CloseReason::PollOverlap);
+                return Err(Refusal::BadRequest);
+            }
+            Some(true) => {}
+        }
+        // Ends the session also when the client is gone before its last byte has come.
+        let mut posting = Posting { link: &link, end: Some(CloseReason::TransportError) };
+        let packets = match self.read_packets(request).await {
+            Ok(packets) => packets,
+            Err(reason) => {
+                posting.end = Some(reason);
+                return Err(match reason {
+                    CloseReason::MessageTooLarge => Refusal::TooLarge,
+                    _ => Refusal::BadRequest,
+                });
+            }
+        };
+        let (taken, is_taken) = oneshot::channel();
+        match link.mailbox.lock().as_mut() {
+            Some(mailbox) => mailbox.put_post(Post { packets: packets.into_iter(), taken }),
+            // The session has become a WebSocket's meanwhile, or has ended.
+            None => {
+                posting.end = None;
+                return Err(Refusal::BadRequest);
+            }
+        }
+        link.wake();
+        let is_taken = is_taken.await.is_ok();
+        posting.end = None;
+        if is_taken { Ok(request::taken()) } else { Err(Refusal::BadRequest) }
+    }
+
+    async fn read_packets<B>(&self, request: Request<B>) -> Result<Vec<super::message::Packet>, CloseReason>
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let config = &self.shared.config;
+        let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if content_type == Some(b"application/octet-stream") {
+            return Err(CloseReason::ParseError);
+        }
+        let announced = request.body().size_hint().lower();
+        if usize::try_from(announced).map_or(true, |bytes| bytes > config.payload_bytes_max) {
+            return Err(CloseReason::MessageTooLarge);
+        }
+        let body = Box::pin(Limited::new(request.into_body(), config.payload_bytes_max).collect());
+        let body = match timeout(config.body_timeout, body).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(CloseReason::MessageTooLarge),
+            Ok(Err(_)) | Err(_) => return Err(CloseReason::TransportError),
+        };
+        let payload = std::str::from_utf8(&body).map_err(|_| CloseReason::InvalidUtf8)?;
+        read_payload(payload, config.payload_packets_max)
+    }
+
+    fn upgrade<B>(&self, request: &mut Request<B>, sid: &str) -> Result<Answer, Refusal> {
+        let link = self.find(sid)?;
+        let accept_key = request::check_websocket(request.headers())?;
+        let upgrade = hyper::upgrade::on(request);
+        let config = Arc::clone(&self.shared.config);
+        tokio::spawn(async move {
+            let Some((stream, read_ahead)) = upgraded(upgrade, config.upgrade_timeout).await else { return };
+            let input = Box::new(WebSocketInput::new(stream, &read_ahead, &config));
+            let refused = match link.mailbox.lock().as_mut() {
+                Some(mailbox) => mailbox.put_probe(input).err(),
+                None => Some(input),
+            };
+            match refused {
+                None => link.wake(),
+                // The session has its WebSocket: this one says goodbye, as the Node server's does.
+                Some(input) => Probe::refuse(*input, &mut Context::from_waker(Waker::noop())),
+            }
+        });
+        Ok(request::switching_protocols(accept_key))
+    }
+
+    fn find(&self, sid: &str) -> Result<Arc<Link>, Refusal> {
+        let id = ConnectionId::parse(sid).ok_or(Refusal::SessionUnknown)?;
+        self.shared.sessions.lock().by_engine_id.get(&id).cloned().ok_or(Refusal::SessionUnknown)
+    }
+
+    /// Refuses new sessions, closes all with [`CloseReason::ServerShutdown`] once their queues are written, and waits
+    /// until they have ended. They are told one by one over `spread`, or faster where they are few, because they all
+    /// come back somewhere. Those that have not ended at the deadline are cut off; their number is returned.
+    pub(crate) async fn shutdown(&self, spread: Duration, deadline: Duration) -> usize {
+        let end = Instant::now() + deadline;
+        let links = self.stop_accepting();
+        let count = u32::try_from(links.len()).unwrap_or(u32::MAX).max(1);
+        let step = (spread.min(deadline / 2) / count).min(DRAIN_STEP);
+        let mut at = Instant::now();
+        for link in links {
+            link.close(CloseReason::ServerShutdown);
+            at += step;
+            // The timer knows no less than a millisecond: some go together.
+            if at > Instant::now() + Duration::from_millis(1) {
+                tokio::time::sleep_until(at).await;
+            }
+        }
+        if tokio::time::timeout_at(end, self.until_empty()).await.is_ok() {
+            return 0;
+        }
+        let late = self.stop_accepting();
+        for link in &late {
+            link.abort();
+        }
+        late.len()
+    }
+
+    fn stop_accepting(&self) -> Vec<Arc<Link>> {
+        let mut sessions = self.shared.sessions.lock();
+        sessions.is_shutting_down = true;
+        sessions.by_engine_id.values().cloned().collect()
+    }
+
+    async fn until_empty(&self) {
+        loop {
+            let ended = self.shared.ended.notified();
+            tokio::pin!(ended);
+            // Before the look, so that an end between the look and the wait is not missed.
+            ended.as_mut().enable();
+            if self.session_count() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+impl<P: Protocol> Clone for Core<P> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+fn peer_of<B>(request: &mut Request<B>, remote_addr: SocketAddr) -> Peer {
+    let query = request.uri().query().unwrap_or_default().into();
+    Peer { remote_addr, headers: std::mem::take(request.headers_mut()), query }
+}
+
+/// The stream of an upgraded request, bare where it is a socket, and what was read beyond the request.
+async fn upgraded(upgrade: OnUpgrade, within: Duration) -> Option<(Stream, Bytes)> {
+    let upgraded: Upgraded = timeout(within, upgrade).await.ok()?.ok()?;
+    Some(match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => (Stream::Tcp(Arc::new(parts.io.into_inner())), parts.read_buf),
+        Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
+    })
+}
+
+/// A POST that is under way. When it is dropped another one may come; with a reason left in it the session ends.
+struct Posting<'a> {
+    link: &'a Link,
+    end: Option<CloseReason>,
+}
+
+impl Drop for Posting<'_> {
+    fn drop(&mut self) {
+        if let Some(mailbox) = self.link.mailbox.lock().as_mut() {
+            mailbox.end_post();
+        }
+        if let Some(reason) = self.end {
+            self.link.close(reason);
+        }
+    }
+}
+
+/// A place among `connections_max`, given back when it is dropped.
+struct Slot<P: Protocol> {
+    shared: Arc<Shared<P>>,
+    link: Arc<Link>,
+}
+
+impl<P: Protocol> Slot<P> {
+    fn take(shared: &Arc<Shared<P>>, to: To) -> Result<Self, Refusal> {
+        let Ok(engine_id) = ConnectionId::random() else {
+            tracing::error!("no random ids: the operating system gives no randomness");
+            return Err(Refusal::NoRoom("No randomness"));
+        };
+        shared.flusher.start();
+        let link = Link::new(engine_id, &shared.config, Arc::clone(&shared.flusher), to);
+        let mut sessions = shared.sessions.lock();
+        if sessions.is_shutting_down {
+            return Err(Refusal::NoRoom("Shutting down"));
+        }
+        if sessions.by_engine_id.len() >= shared.config.connections_max {
+            return Err(Refusal::NoRoom("Too many connections"));
+        }
+        sessions.by_engine_id.insert(engine_id, Arc::clone(&link));
+        drop(sessions);
+        Ok(Self { shared: Arc::clone(shared), link })
+    }
+
+    fn serve(&self, stream: Stream, read_ahead: &[u8], peer: Peer) -> Driver<P::Conversation> {
+        let config = &self.shared.config;
+        let _ = self.link.upgrade(stream.shared());
+        self.link.send_from_task(SharedFrame::engine(&engine::open(self.link.engine_id(), &[], config)));
+        self.driver(Input::WebSocket(Box::new(WebSocketInput::new(stream, read_ahead, config))), peer)
+    }
+
+    fn driver(&self, input: Input, peer: Peer) -> Driver<P::Conversation> {
+        let now = Instant::now();
+        let conversation = self.shared.protocol.begin(&self.link, peer, now);
+        Driver::new(input, conversation, Arc::clone(&self.link), Arc::clone(&self.shared.config), now)
+    }
+}
+
+impl<P: Protocol> Drop for Slot<P> {
+    fn drop(&mut self) {
+        self.shared.sessions.lock().by_engine_id.remove(&self.link.engine_id());
+        self.shared.ended.notify_waiters();
+    }
+}

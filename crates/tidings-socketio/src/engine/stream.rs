@@ -1,0 +1,109 @@
+//! The streams that WebSockets run over.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// One read. One buffer a thread serves all its connections: idle ones hold none.
+const READ_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// Any stream of bytes.
+pub(crate) trait AnyStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<I: AsyncRead + AsyncWrite + Send + Unpin> AnyStream for I {}
+
+/// A stream, and whether others than its task may write to it.
+pub(crate) enum Stream {
+    /// A bare socket: frames are written by whoever has some.
+    Tcp(Arc<TcpStream>),
+    /// Anything else, such as TLS: only the task writes.
+    Other(Box<dyn AnyStream>),
+}
+
+impl Stream {
+    /// Reads once and gives what came to `take`; nothing is the end of the stream.
+    pub(super) fn poll_read<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Poll<io::Result<T>> {
+        READ_BUFFER.with(|buffer| match buffer.try_borrow_mut() {
+            Ok(mut buffer) => self.poll_read_into(cx, &mut buffer, take),
+            // A handler that runs another session's task within its own call.
+            Err(_) => self.poll_read_into(cx, &mut vec![0; READ_BYTES], take),
+        })
+    }
+
+    fn poll_read_into<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Poll<io::Result<T>> {
+        match self {
+            Self::Tcp(stream) => loop {
+                match stream.try_read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        ready!(stream.poll_read_ready(cx))?;
+                    }
+                    result => return Poll::Ready(result.map(|bytes| take(&buffer[..bytes]))),
+                }
+            },
+            Self::Other(stream) => {
+                let mut read = ReadBuf::new(buffer);
+                ready!(Pin::new(stream).poll_read(cx, &mut read))?;
+                Poll::Ready(Ok(take(read.filled())))
+            }
+        }
+    }
+
+    /// Waits until a blocked socket may be written to. Others are written to by the task, which the write itself wakes.
+    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            // An error shows when it is written to.
+            Self::Tcp(stream) => stream.poll_write_ready(cx).map(|_| ()),
+            Self::Other(_) => Poll::Pending,
+        }
+    }
+
+    /// Writes a few bytes at once, all of them or the stream is of no use.
+    pub(super) fn write_now(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.try_write(bytes).is_ok_and(|written| written == bytes.len()),
+            Self::Other(stream) => {
+                let written = Pin::new(stream).poll_write(cx, bytes);
+                matches!(written, Poll::Ready(Ok(written)) if written == bytes.len())
+            }
+        }
+    }
+
+    /// Ends the outgoing side.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(stream) => {
+                // An error is one of a stream that has ended already.
+                let _ = SockRef::from(&**stream).shutdown(Shutdown::Write);
+                Poll::Ready(())
+            }
+            Self::Other(stream) => Pin::new(stream).poll_shutdown(cx).map(|_| ()),
+        }
+    }
+
+    /// For others to write to.
+    pub(super) fn shared(&self) -> Option<Arc<TcpStream>> {
+        match self {
+            Self::Tcp(stream) => Some(Arc::clone(stream)),
+            Self::Other(_) => None,
+        }
+    }
+}
