@@ -131,6 +131,12 @@ impl Delivery {
         self.tail.lock().after(user, after)
     }
 
+    /// Whether [`Self::tail_after`] would give something.
+    #[must_use]
+    pub fn tail_covers(&self, user: UserId, after: LogId) -> bool {
+        self.tail.lock().covers(user, after)
+    }
+
     /// What delivery has counted since the node was started.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -11,6 +11,7 @@ use crate::ids::IdSource;
 use crate::limits::Limits;
 use crate::ports::store::Store;
 use crate::sessions::{AccessTokens, RefreshSecret, Revocations};
+use crate::sync::RecoveryIds;
 
 /// What the services of one node are made of.
 pub struct Services {
@@ -32,6 +33,7 @@ pub struct Services {
     pub(crate) refresh_secret: RefreshSecret,
     pub(crate) request_macs: RequestMacs,
     pub(crate) conversation_ids: ConversationIds,
+    pub(crate) recovery_ids: RecoveryIds,
     pub(crate) cold_catch_ups: tokio::sync::Semaphore,
 }
 
@@ -64,6 +66,7 @@ impl Services {
             refresh_secret: RefreshSecret::new(&secret),
             request_macs: RequestMacs::new(&secret),
             conversation_ids: ConversationIds::new(&secret),
+            recovery_ids: RecoveryIds::new(&secret, parts.store.epoch()),
             cold_catch_ups: tokio::sync::Semaphore::new(parts.limits.sync_cold_max),
             store: parts.store,
             clock: parts.clock,

@@ -1,12 +1,14 @@
 //! Bringing back a device that was away: one small token resumes it in all its streams.
 
 mod catch_up;
+mod recovery;
 mod stream;
 mod token;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use recovery::RecoveryIds;
 pub use stream::StreamGap;
 pub use token::{Replay, Token, TokenError};
 

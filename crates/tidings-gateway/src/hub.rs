@@ -9,7 +9,7 @@ mod expiry;
 mod stats;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 use tidings_core::clock::Timestamp;
@@ -21,7 +21,7 @@ use tidings_core::sync::Token;
 use tidings_socketio::Connection;
 
 pub(crate) use connection::Member;
-pub(crate) use encode::{encode_live, encode_replayed};
+pub(crate) use encode::{encode_live, encode_replayed, encode_with_token};
 pub use stats::Stats;
 
 use crate::problem::Refused;
@@ -36,8 +36,12 @@ const SHARDS: usize = 64;
 pub struct Hub {
     shards: Vec<RwLock<HashMap<UserId, Slot>>>,
     expiries: Mutex<Expiries>,
+    behind: OnceLock<Box<OnBehind>>,
     counters: Counters,
 }
+
+/// Brings a connection up to date that has fallen behind since a token.
+type OnBehind = dyn Fn(&Connection<Member>, Token) + Send + Sync;
 
 /// One user's connections, oldest first; places are taken before a connection is in the list.
 #[derive(Default)]
@@ -57,7 +61,14 @@ impl Hub {
     #[must_use]
     pub fn new() -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
-        Arc::new(Self { shards, expiries: Mutex::default(), counters: Counters::default() })
+        let (expiries, behind, counters) = (Mutex::default(), OnceLock::new(), Counters::default());
+        Arc::new(Self { shards, expiries, behind, counters })
+    }
+
+    /// Who brings connections up to date whose clients read too slowly. Called while an event is handed out: it must
+    /// not wait. The first one counts.
+    pub(crate) fn on_behind(&self, catch_up: impl Fn(&Connection<Member>, Token) + Send + Sync + 'static) {
+        let _ = self.behind.set(Box::new(catch_up));
     }
 
     /// Takes a place for one more connection of the user; nothing when there are `max` already.
@@ -129,8 +140,14 @@ impl Outbox for Hub {
                         reached(FailPoint::FrameEncoded);
                         frame
                     });
-                    connection.state().deliver(connection, frame);
                     given += 1;
+                    if let Some(queued_through) = connection.state().deliver(connection, frame, next.through)
+                    {
+                        self.counters.fell_behind();
+                        if let Some(catch_up) = self.behind.get() {
+                            catch_up(connection, Token::at(next.epoch, queued_through));
+                        }
+                    }
                 }
             }
         }

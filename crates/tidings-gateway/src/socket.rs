@@ -67,6 +67,13 @@ pub fn socket_server(services: Arc<Services>, hub: Arc<Hub>) -> Server {
         connections_max: limits.connections_max,
         ..Config::default()
     };
+    // The hub is a part of the services: only it must not keep them.
+    let weak = Arc::downgrade(&services);
+    hub.on_behind(move |connection, since| {
+        if let Some(services) = weak.upgrade() {
+            tokio::spawn(replay::catch_up(services, connection.clone(), since));
+        }
+    });
     Server::new(config, Arc::new(SocketHandler { services, hub }))
 }
 
@@ -87,6 +94,10 @@ impl Handler for SocketHandler {
         Box::pin(async move { result })
     }
 
+    fn recovery_id(&self, member: &Member) -> Option<String> {
+        member.take_recovery_id()
+    }
+
     fn connected(&self, connection: &Connection<Member>) -> BoxFuture<()> {
         // Register first, then replay, then live: nothing falls between.
         self.services.delivery.track(connection.state().actor.user);
@@ -96,7 +107,7 @@ impl Handler for SocketHandler {
             end(connection, &error.into());
             return Box::pin(async {});
         }
-        Box::pin(replay::replay(Arc::clone(&self.services), connection.clone()))
+        Box::pin(replay::begin(Arc::clone(&self.services), connection.clone()))
     }
 
     fn event(&self, connection: &Connection<Member>, event: Event) -> BoxFuture<Option<Reply>> {

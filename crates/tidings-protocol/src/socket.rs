@@ -21,12 +21,13 @@ pub struct ConnectAuth {
     /// The last `next` that the device has taken: resumes there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// Socket.IO's own recovery. Not served yet.
-    #[serde(skip_serializing)]
-    pub pid: Option<NotServed>,
-    /// Socket.IO's own recovery. Not served yet.
-    #[serde(skip_serializing)]
-    pub offset: Option<NotServed>,
+    /// Socket.IO's own recovery: the `pid` of the last answer to a CONNECT, which stock clients send by themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<String>,
+    /// Socket.IO's own recovery: the last string that ended an event, which is a token. With a `pid` of this session it
+    /// wins over `since`; without one it counts for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<String>,
 }
 
 /// `connect_error`'s `data`, and `session:expired`: why the socket may not stay, and what to do.

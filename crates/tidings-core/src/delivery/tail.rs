@@ -96,9 +96,14 @@ impl Tail {
         self.tracked.sweep(self.floor, self.held);
     }
 
-    pub fn after(&self, user: UserId, after: LogId) -> Option<TailPart> {
+    /// Whether everything that the user was due after this place is here.
+    pub fn covers(&self, user: UserId, after: LogId) -> bool {
         // A place beyond the end is of another history; the store decides what to say.
-        if after < self.floor || after > self.last {
+        (self.floor..=self.last).contains(&after) && self.tracked.held_after(user, after).is_some()
+    }
+
+    pub fn after(&self, user: UserId, after: LogId) -> Option<TailPart> {
+        if !self.covers(user, after) {
             return None;
         }
         let held = self.tracked.held_after(user, after)?;

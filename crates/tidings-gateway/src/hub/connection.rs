@@ -8,9 +8,11 @@ use tidings_socketio::{Connection, SharedFrame};
 
 use super::Place;
 
-/// What a connection that is being replayed may hold back, as a part of its queue: when it goes live all of it goes into
-/// the queue at once.
-const HELD_SHARE: usize = 2;
+/// What live frames may wait in the queue, as parts of it: the rest is for acknowledgements and for pages.
+const LIVE_PARTS: (usize, usize) = (3, 4);
+/// What a connection that is being brought up to date may hold back: when it goes live all of it goes into the queue
+/// at once, beside the rest of the last page.
+const HELD_PARTS: (usize, usize) = (1, 2);
 
 /// One accepted connection.
 pub struct Member {
@@ -18,6 +20,7 @@ pub struct Member {
     pub actor: Actor,
     /// The token in the handshake.
     pub since: Option<String>,
+    recovery_id: Mutex<Option<String>>,
     gate: Mutex<Gate>,
     queue_bytes_max: usize,
     _place: Place,
@@ -25,49 +28,101 @@ pub struct Member {
 
 /// What happens to a live frame.
 enum Gate {
-    /// The connection is being replayed: it waits.
-    Closed { held: Vec<SharedFrame>, bytes: usize },
-    /// It goes out, if it is not part of the replay already.
-    Open { replayed_through: LogId },
+    /// The connection is being brought up to date: it waits.
+    Held { frames: Vec<(SharedFrame, LogId)>, bytes: usize },
+    /// More came than may wait: it is passed over, and comes with the next catch-up.
+    Behind,
+    /// It goes out, if it is not part of the last catch-up already.
+    Open {
+        replayed_through: LogId,
+        /// The device has everything up to here when it has read its queue.
+        queued_through: LogId,
+    },
 }
 
 impl Member {
-    pub(crate) fn new(actor: Actor, since: Option<String>, queue_bytes_max: usize, place: Place) -> Self {
-        let gate = Mutex::new(Gate::Closed { held: Vec::new(), bytes: 0 });
-        Self { actor, since, gate, queue_bytes_max, _place: place }
+    pub(crate) fn new(
+        actor: Actor,
+        since: Option<String>,
+        recovery_id: String,
+        queue_bytes_max: usize,
+        place: Place,
+    ) -> Self {
+        let gate = Mutex::new(Gate::Held { frames: Vec::new(), bytes: 0 });
+        Self {
+            actor,
+            since,
+            recovery_id: Mutex::new(Some(recovery_id)),
+            gate,
+            queue_bytes_max,
+            _place: place,
+        }
     }
 
-    /// Takes a live frame, whose tag is its place in the log.
-    pub fn deliver(&self, connection: &Connection<Self>, frame: &SharedFrame) {
+    /// What the device may come back with; it is told once.
+    pub fn take_recovery_id(&self) -> Option<String> {
+        self.recovery_id.lock().take()
+    }
+
+    /// Takes a live frame, whose tag is its place in the log, and whose token says `next`. Gives the place up to which
+    /// the device will have everything, when it falls behind by this frame: from there it must be caught up.
+    pub fn deliver(&self, connection: &Connection<Self>, frame: &SharedFrame, next: LogId) -> Option<LogId> {
         let mut gate = self.gate.lock();
         match &mut *gate {
-            Gate::Open { replayed_through } if frame.tag() > replayed_through.0 => {
-                // A full queue closes the connection with its reason; the client resumes by its token.
-                let _ = connection.send(frame.clone());
+            Gate::Open { replayed_through, .. } if frame.tag() <= replayed_through.0 => {}
+            Gate::Open { queued_through, .. } => {
+                // One that has ended needs nothing any more.
+                if connection.try_send(frame.clone(), self.share(LIVE_PARTS)) == Ok(false) {
+                    let queued_through = *queued_through;
+                    *gate = Gate::Behind;
+                    return Some(queued_through);
+                }
+                *queued_through = next.max(*queued_through);
                 reached(FailPoint::FrameQueued);
             }
-            Gate::Open { .. } => {}
-            Gate::Closed { held, bytes } => {
+            Gate::Held { frames, bytes } => {
                 *bytes += frame.cost_bytes();
-                if *bytes > self.queue_bytes_max / HELD_SHARE {
-                    *held = Vec::new();
-                    connection.close("queue_full");
+                if *bytes > self.share(HELD_PARTS) {
+                    *gate = Gate::Behind;
                 } else {
-                    held.push(frame.clone());
+                    frames.push((frame.clone(), next));
                 }
             }
+            Gate::Behind => {}
         }
+        None
     }
 
-    /// Goes live: `ready` first, then what was held back and is not part of the replay, then everything as it comes.
-    pub fn go_live(&self, connection: &Connection<Self>, replayed_through: LogId, ready_args: &str) {
+    /// From here on live frames wait, for the end of a catch-up that begins now.
+    pub fn hold(&self) {
+        *self.gate.lock() = Gate::Held { frames: Vec::new(), bytes: 0 };
+    }
+
+    /// Goes live: what `say` says first, then what was held back and is not part of the catch-up, then everything as it
+    /// comes. False where more has come meanwhile than could be held: then there is another catch-up to do.
+    pub fn go_live(
+        &self,
+        connection: &Connection<Self>,
+        replayed_through: LogId,
+        say: impl FnOnce(),
+    ) -> bool {
         let mut gate = self.gate.lock();
-        let _ = connection.emit("ready", ready_args);
-        if let Gate::Closed { held, .. } = &mut *gate {
-            for frame in held.drain(..).filter(|frame| frame.tag() > replayed_through.0) {
-                let _ = connection.send(frame);
-            }
+        let frames = match &mut *gate {
+            Gate::Behind => return false,
+            Gate::Held { frames, .. } => std::mem::take(frames),
+            Gate::Open { .. } => Vec::new(),
+        };
+        say();
+        let mut queued_through = replayed_through;
+        for (frame, next) in frames.into_iter().filter(|(frame, _)| frame.tag() > replayed_through.0) {
+            queued_through = queued_through.max(next);
+            let _ = connection.send(frame);
         }
-        *gate = Gate::Open { replayed_through };
+        *gate = Gate::Open { replayed_through, queued_through };
+        true
+    }
+
+    fn share(&self, (parts, of): (usize, usize)) -> usize {
+        self.queue_bytes_max / of * parts
     }
 }

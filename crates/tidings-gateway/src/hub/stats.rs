@@ -9,6 +9,8 @@ pub struct Stats {
     pub frames_encoded: u64,
     /// Frames that were given to connections.
     pub frames_given: u64,
+    /// Connections that fell behind and were brought up to date from the log, each time counted.
+    pub fell_behind: u64,
 }
 
 /// Where the counting happens. Relaxed: they are for people to look at.
@@ -16,6 +18,7 @@ pub struct Stats {
 pub(super) struct Counters {
     frames_encoded: AtomicU64,
     frames_given: AtomicU64,
+    fell_behind: AtomicU64,
 }
 
 impl Counters {
@@ -26,6 +29,10 @@ impl Counters {
         }
     }
 
+    pub fn fell_behind(&self) {
+        self.fell_behind.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub fn encoded(&self) {
         self.frames_encoded.fetch_add(1, Ordering::Relaxed);
     }
@@ -34,6 +41,7 @@ impl Counters {
         Stats {
             frames_encoded: self.frames_encoded.load(Ordering::Relaxed),
             frames_given: self.frames_given.load(Ordering::Relaxed),
+            fell_behind: self.fell_behind.load(Ordering::Relaxed),
         }
     }
 }

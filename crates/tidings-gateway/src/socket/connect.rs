@@ -14,26 +14,41 @@ use super::ack::connect_error;
 
 impl SocketHandler {
     pub(super) fn check_connect(&self, handshake: &Handshake) -> Result<Member, ConnectError> {
-        let (actor, since) = self.authenticate(handshake).map_err(|refused| connect_error(&refused))?;
+        let (actor, auth) = self.authenticate(handshake).map_err(|refused| connect_error(&refused))?;
         let limits = &self.services.limits;
         let Some(place) = self.hub.take_place(actor.user, limits.user_connections_max) else {
             let max = limits.user_connections_max;
             let detail = format!("At most {max} connections a user. Close one, then connect again.");
             return Err(connect_error(&Refused::new(Code::TooManyConnections, detail)));
         };
-        Ok(Member::new(actor, since, limits.connection_queue_bytes_max, place))
+        let (since, pid) = self.resume(&actor, auth, handshake);
+        Ok(Member::new(actor, since, pid, limits.connection_queue_bytes_max, place))
     }
 
-    fn authenticate(&self, handshake: &Handshake) -> Result<(Actor, Option<String>), Refused> {
+    /// Where the device resumes, and the recovery id that it is told: the one that it has shown says `recovered` to
+    /// its client, and that only where nothing can have been skipped.
+    fn resume(&self, actor: &Actor, auth: ConnectAuth, handshake: &Handshake) -> (Option<String>, String) {
+        let new_id = || {
+            let mut nonce = [0; 8];
+            nonce.copy_from_slice(&handshake.connection_id.as_str().as_bytes()[..8]);
+            self.services.recovery_id(actor, nonce)
+        };
+        match (auth.pid, auth.offset) {
+            (Some(pid), Some(offset)) if self.services.may_recover(actor, &pid) => {
+                let pid = if self.services.has_whole_gap(actor, &offset) { pid } else { new_id() };
+                (Some(offset), pid)
+            }
+            _ => (auth.since, new_id()),
+        }
+    }
+
+    fn authenticate(&self, handshake: &Handshake) -> Result<(Actor, ConnectAuth), Refused> {
         let auth = handshake.auth.as_ref().map_or("{}", |auth| auth.get());
         let auth: ConnectAuth = decode_json(auth.as_bytes(), &self.services.limits)?;
-        if auth.pid.is_some() || auth.offset.is_some() {
-            return Err(Refused::new(Code::NotSupported, "Resume with auth: { token, since }."));
-        }
         let Some(token) = &auth.token else {
             return Err(Refused::new(Code::TokenMissing, "Connect with auth: { token: accessToken }."));
         };
         let actor = self.services.authenticate(&token.0)?;
-        Ok((actor, auth.since))
+        Ok((actor, auth))
     }
 }

@@ -97,9 +97,21 @@ impl Link {
 
     /// Queues a frame and sees to it that somebody writes it.
     pub(crate) fn send(self: &Arc<Self>, frame: SharedFrame) -> Result<(), SendError> {
+        self.try_send(frame, usize::MAX).map(|_| ())
+    }
+
+    /// The same, unless more than `bytes_max` would be queued: then nothing happens, and it is false.
+    pub(crate) fn try_send(
+        self: &Arc<Self>,
+        frame: SharedFrame,
+        bytes_max: usize,
+    ) -> Result<bool, SendError> {
         let mut queue = self.queue.lock();
         if queue.is_ended {
             return Err(SendError::Closed);
+        }
+        if queue.bytes + frame.cost_bytes() > bytes_max {
+            return Ok(false);
         }
         let result = queue.push(frame, self.queue_bytes_max);
         let must_list = result.is_ok() && queue.flush == Flush::Idle;
@@ -112,7 +124,7 @@ impl Link {
         } else if result == Err(SendError::QueueFull) {
             self.waker.wake();
         }
-        result
+        result.map(|()| true)
     }
 
     /// The same from the task itself, which flushes before it sleeps.
@@ -166,6 +178,12 @@ impl Link {
         let mut queue = self.queue.lock();
         queue.bytes = 0;
         queue.frames = VecDeque::new();
+    }
+
+    /// Whether frames are taken still.
+    pub(crate) fn is_open(&self) -> bool {
+        let queue = self.queue.lock();
+        !queue.is_ended && queue.close.is_none()
     }
 
     pub(crate) fn queue_bytes(&self) -> usize {
@@ -321,7 +339,8 @@ mod tests {
         let frame = SharedFrame::event("a", "1", 0);
         let link = link(frame.cost_bytes() * 2);
         assert_eq!(link.send(frame.clone()), Ok(()));
-        assert_eq!(link.send(frame.clone()), Ok(()));
+        assert_eq!(link.try_send(frame.clone(), frame.cost_bytes() * 2 - 1), Ok(false), "nothing happens");
+        assert_eq!(link.try_send(frame.clone(), frame.cost_bytes() * 2), Ok(true));
         assert_eq!(link.queue_bytes(), frame.cost_bytes() * 2);
         assert_eq!(link.send(frame.clone()), Err(SendError::QueueFull));
         assert_eq!(link.send(frame), Err(SendError::Closed));

@@ -55,11 +55,11 @@ impl Socket {
         Self { link, id, namespace, acks, acks_outstanding_max, ending }
     }
 
-    fn send(&self, frame: SharedFrame) -> Result<(), SendError> {
+    fn try_send(&self, frame: SharedFrame, bytes_max: usize) -> Result<bool, SendError> {
         // Held until the frame is in the queue: nothing comes behind a DISCONNECT.
         let ending = self.ending.lock();
         match *ending {
-            Ending::Open => self.link.send(frame),
+            Ending::Open => self.link.try_send(frame, bytes_max),
             Ending::Wished(_) | Ending::Ended => Err(SendError::Closed),
         }
     }
@@ -116,7 +116,17 @@ impl<S> Connection<S> {
     ///
     /// [`SendError::QueueFull`] closes the transport, so that no frame is missing between two others.
     pub fn send(&self, frame: SharedFrame) -> Result<(), SendError> {
-        self.inner.socket.send(frame)
+        self.try_send(frame, usize::MAX).map(|_| ())
+    }
+
+    /// The same, unless more than `bytes_max` would wait for the client then: nothing happens, and it is false. For who
+    /// can do without the frame, or come back to it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub fn try_send(&self, frame: SharedFrame, bytes_max: usize) -> Result<bool, SendError> {
+        self.inner.socket.try_send(frame, bytes_max)
     }
 
     /// Encodes and queues an event for this connection alone. `args_json` as in [`SharedFrame::event`].
@@ -184,6 +194,13 @@ impl<S> Connection<S> {
             *ending = Ending::Wished(code);
             socket.link.call();
         }
+    }
+
+    /// Whether what is sent now will be taken: neither has the connection ended nor is it about to.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let socket = &self.inner.socket;
+        *socket.ending.lock() == Ending::Open && socket.link.is_open()
     }
 
     /// What waits to be written to the client, in the measure of [`crate::Config::queue_bytes_max`]: over all its
