@@ -81,6 +81,16 @@ impl TestServer {
         self.running = Some(run(&self.dir, &self.limits, &self.clock, self.disk.as_ref(), listen).await);
     }
 
+    /// Stops the server and starts it again over data of another epoch, as after a restored backup.
+    pub async fn restart_with_new_epoch(&mut self) {
+        self.stop().await;
+        let database = rusqlite::Connection::open(self.dir.path().join("tidings.db")).expect("the database");
+        let changed = database.execute("UPDATE meta SET value = randomblob(16) WHERE key = 'epoch'", []);
+        assert_eq!(changed, Ok(1));
+        drop(database);
+        self.restart().await;
+    }
+
     async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.shutdown().await;

@@ -2,4 +2,5 @@
 
 mod connect;
 mod messages;
+mod recovery;
 mod resume;

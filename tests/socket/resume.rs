@@ -1,6 +1,6 @@
 //! Coming back: from the tail in memory, from the store, in the middle of everything.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tidings_core::limits::Limits;
 use tidings_testkit::actors::{Device, Person, Received};
 

@@ -110,6 +110,8 @@ limits! {
     user_connections_max = 20, 1, 10_000;
     /// Connections of the whole process at a time.
     connections_max = 100_000, 1, 10_000_000;
+    /// Connections of one address, or one IPv6 network of 64 bits. This machine's own are not counted.
+    address_connections_max = 2_000, 1, 10_000_000;
     /// Messages in one page of history.
     history_page_max = 200, 1, 1000;
     /// Conversations or participants in one page of a list.

@@ -25,6 +25,8 @@ use crate::rest;
 
 /// Names the request, in the answer and in the log. Always the server's own: a client's could not be trusted there.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What those ask who watch the server.
+const HEALTH: &str = "/health";
 /// JSON needs nothing; the home page says for itself what it needs.
 const CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
@@ -133,12 +135,28 @@ impl Application for Gateway {
         self.answer(request).await
     }
 
+    async fn serve_reserved(&self, request: Request<Incoming>, remote: SocketAddr) -> Response {
+        if request.uri().path().starts_with(HEALTH) {
+            return self.serve(request, remote).await;
+        }
+        let (path, id) = (request.uri().path().to_owned(), self.request_id());
+        let refused = Refused::new(Code::Overloaded, "Too many connections. Try again in a moment.");
+        let mut response = Response::default();
+        problem::render(&refused, &path, &id, &mut response);
+        set_headers(response.headers_mut(), &id, &path);
+        response
+    }
+
     fn upgraded_count(&self) -> usize {
         self.sockets.connection_count()
     }
 
     fn connections_max(&self) -> usize {
         self.services.limits.connections_max
+    }
+
+    fn address_connections_max(&self) -> usize {
+        self.services.limits.address_connections_max
     }
 }
 

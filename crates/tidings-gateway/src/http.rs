@@ -2,8 +2,10 @@
 //! nothing.
 //!
 //! A connection ends when it is silent, when its peer stops reading, or when the server drains. There are at most
-//! `connections_max`, upgraded ones included; who comes on top is told so and may come back.
+//! `connections_max`, upgraded ones included, and of one address a part of them; a few more are taken in so that those
+//! who watch the server still get an answer. Who comes on top is told so and may come back.
 
+mod addresses;
 mod connection;
 mod refuse;
 
@@ -18,9 +20,10 @@ use http::Request;
 use hyper::body::Incoming;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use addresses::{Addresses, Taken};
 use refuse::Refuser;
 
 /// Connections that the kernel keeps ready while the loop is busy: a reconnect storm comes all at once.
@@ -28,6 +31,8 @@ const BACKLOG: i32 = 4096;
 /// After this long without an acknowledged byte the kernel gives a connection up, also when the peer says that it has
 /// no room: hyper has no deadline for writing.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(60);
+/// Connections on top of `connections_max` that are taken in for who watches the server.
+const RESERVED: usize = 16;
 /// When the process is out of descriptors, accepting fails at once and would spin.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
@@ -36,11 +41,21 @@ pub trait Application: Send + Sync + 'static {
     /// Answers a request.
     fn serve(&self, request: Request<Incoming>, remote: SocketAddr) -> impl Future<Output = Response> + Send;
 
+    /// Answers a request of a connection that came when the server was full: for those who watch it, and nobody else.
+    fn serve_reserved(
+        &self,
+        request: Request<Incoming>,
+        remote: SocketAddr,
+    ) -> impl Future<Output = Response> + Send;
+
     /// Connections that it has taken over after an upgrade, now.
     fn upgraded_count(&self) -> usize;
 
     /// Connections of both kinds that are taken at a time.
     fn connections_max(&self) -> usize;
+
+    /// Those of one address that are not upgraded.
+    fn address_connections_max(&self) -> usize;
 }
 
 /// A listener at this address, with a backlog for storms.
@@ -66,7 +81,8 @@ pub async fn serve<A: Application>(
 ) -> usize {
     let drained = draining.clone();
     let mut connections = JoinSet::new();
-    let refuser = Refuser::new();
+    let (refuser, addresses) = (Refuser::new(), Addresses::default());
+    let reserved = Arc::new(Semaphore::new(RESERVED));
     loop {
         tokio::select! {
             biased;
@@ -75,13 +91,18 @@ pub async fn serve<A: Application>(
             accepted = listener.accept() => match accepted {
                 Ok((stream, remote)) => {
                     let open = connections.len() + application.upgraded_count();
-                    if open >= application.connections_max() {
-                        refuser.refuse(stream);
-                    } else if let Err(error) = prepare(&stream) {
-                        tracing::debug!(%error, "a connection ended before it began");
+                    let place = if open < application.connections_max() {
+                        addresses.take(remote.ip(), application.address_connections_max()).map(Place::Usual)
                     } else {
-                        let (application, draining) = (Arc::clone(&application), drained.clone());
-                        connections.spawn(connection::serve(stream, remote, application, draining));
+                        Arc::clone(&reserved).try_acquire_owned().ok().map(Place::Reserved)
+                    };
+                    match (place, prepare(&stream)) {
+                        (None, _) => refuser.refuse(stream),
+                        (_, Err(error)) => tracing::debug!(%error, "a connection ended before it began"),
+                        (Some(place), Ok(())) => {
+                            let (application, draining) = (Arc::clone(&application), drained.clone());
+                            connections.spawn(connection::serve(stream, remote, place, application, draining));
+                        }
                     }
                 }
                 Err(error) => {
@@ -99,6 +120,12 @@ pub async fn serve<A: Application>(
     let late = connections.len();
     connections.shutdown().await;
     late
+}
+
+/// What a connection holds as long as it is HTTP's; given back when it is dropped.
+enum Place {
+    Usual(#[expect(dead_code, reason = "held for its end")] Taken),
+    Reserved(#[expect(dead_code, reason = "held for its end")] OwnedSemaphorePermit),
 }
 
 async fn until_true(flag: &mut watch::Receiver<bool>) {

@@ -65,6 +65,7 @@ pub fn socket_server(services: Arc<Services>, hub: Arc<Hub>) -> Server {
         in_flight_max: limits.connection_in_flight_max,
         json_depth_max: limits.json_levels_max,
         connections_max: limits.connections_max,
+        address_connections_max: limits.address_connections_max,
         ..Config::default()
     };
     // The hub is a part of the services: only it must not keep them.

@@ -50,6 +50,8 @@ pub struct Config {
     pub polling: bool,
     /// Connections of this server at once; more are answered 503.
     pub connections_max: usize,
+    /// Connections of one address at once, by [`crate::network_of`]; more are answered 503.
+    pub address_connections_max: usize,
     /// Which pages may connect.
     pub allowed_origins: AllowedOrigins,
 }
@@ -78,6 +80,7 @@ impl Default for Config {
             refusals_max: 8,
             polling: true,
             connections_max: 65_536,
+            address_connections_max: 2_000,
             allowed_origins: AllowedOrigins::Any,
         }
     }

@@ -58,7 +58,7 @@ pub use config::{AllowedOrigins, Config};
 pub use engine::SendError;
 pub use frame::SharedFrame;
 pub use id::ConnectionId;
-pub use peer::Peer;
+pub use peer::{Peer, network_of};
 pub use socket::{
     AckError, ConnectError, Connection, Event, Handler, Handshake, Middleware, Namespace, Namespaces, Reply,
     Server,

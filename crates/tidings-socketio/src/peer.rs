@@ -1,6 +1,6 @@
 //! The far end of a connection.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -14,6 +14,20 @@ pub struct Peer {
     pub headers: HeaderMap,
     /// Its query, without the question mark.
     pub query: Box<str>,
+}
+
+/// The network that an address counts for where addresses are counted: an IPv6 network of 64 bits as a whole, because
+/// whoever has one address of it has them all. None for this machine's own, which are a proxy's.
+#[must_use]
+pub fn network_of(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        address if address.is_loopback() => None,
+        IpAddr::V4(address) => Some(address.into()),
+        IpAddr::V6(address) => {
+            const NETWORK: u128 = !0 << 64;
+            Some(Ipv6Addr::from(u128::from(address) & NETWORK).into())
+        }
+    }
 }
 
 impl Peer {

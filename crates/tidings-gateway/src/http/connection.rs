@@ -12,13 +12,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::{Application, until_true};
+use super::{Application, Place, until_true};
 
 /// Who connects and says nothing is not kept longer.
 pub(super) const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the end of an answer to the end of the next request's headers: hyper has one timer for both, and clients and
 /// proxies keep idle connections about a minute.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// The places that are kept for who watches the server are few, and not to be waited in.
+const RESERVED_TIMEOUT: Duration = Duration::from_secs(2);
 /// A request's headers, with its line.
 const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// What hyper reads ahead and writes behind. Bodies are streamed through it.
@@ -27,20 +29,29 @@ const BUFFER_BYTES_MAX: usize = 64 * 1024;
 pub(super) async fn serve<A: Application>(
     stream: TcpStream,
     remote: SocketAddr,
+    place: Place,
     application: Arc<A>,
     mut draining: watch::Receiver<bool>,
 ) {
     let has_asked = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&has_asked);
+    let is_reserved = matches!(place, Place::Reserved(_));
     let service = service_fn(move |request| {
         asked.store(true, Ordering::Relaxed);
         let application = Arc::clone(&application);
-        async move { Ok::<_, Infallible>(application.serve(request, remote).await) }
+        async move {
+            Ok::<_, Infallible>(if is_reserved {
+                application.serve_reserved(request, remote).await
+            } else {
+                application.serve(request, remote).await
+            })
+        }
     });
     // The stream goes in bare: the sockets get it back as it is, without hyper's buffers.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(KEEP_ALIVE)
+        .header_read_timeout(if is_reserved { RESERVED_TIMEOUT } else { KEEP_ALIVE })
+        .keep_alive(!is_reserved)
         .max_header_size(HEADER_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)

@@ -20,12 +20,21 @@ impl Application for Reader {
         Response::new(Body::from(body.map(http_body_util::Collected::to_bytes).unwrap_or_default()))
     }
 
+    async fn serve_reserved(&self, request: Request<Incoming>, _: SocketAddr) -> Response {
+        let status = if request.uri().path() == "/health" { 200 } else { 503 };
+        Response::builder().status(status).body(Body::from("full")).unwrap()
+    }
+
     fn upgraded_count(&self) -> usize {
         0
     }
 
     fn connections_max(&self) -> usize {
         self.connections_max
+    }
+
+    fn address_connections_max(&self) -> usize {
+        1
     }
 }
 
@@ -58,9 +67,26 @@ async fn a_full_server_says_so_and_serves_again_when_there_is_room() {
     let mut some = [0; 12];
     first.read_exact(&mut some).await.unwrap();
     assert_eq!(&some, b"HTTP/1.1 200");
-    let mut second = TcpStream::connect(address).await.unwrap();
-    let refusal = read_to_end(&mut second).await;
+    // Who watches the server is answered in its reserved places, and nobody else is; when those are taken, too, nobody.
+    let ask = |path: &'static str| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+        read_to_end(&mut stream).await
+    };
+    assert!(ask("/health").await.starts_with("HTTP/1.1 200"));
+    assert!(ask("/").await.starts_with("HTTP/1.1 503"));
+    let mut silent = Vec::new();
+    for _ in 0..RESERVED {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    let mut last = TcpStream::connect(address).await.unwrap();
+    let refusal = read_to_end(&mut last).await;
     assert!(refusal.starts_with("HTTP/1.1 503"), "{refusal}");
+    // They are not to be waited in.
+    for stream in &mut silent {
+        assert!(!read_to_end(stream).await.starts_with("HTTP/1.1 200"));
+    }
+    assert!(ask("/health").await.starts_with("HTTP/1.1 200"));
     drop(first);
     loop {
         let mut third = TcpStream::connect(address).await.unwrap();

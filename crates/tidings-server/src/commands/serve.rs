@@ -12,9 +12,9 @@ use crate::lifecycle::start;
 use super::{descriptors, logging};
 
 /// Serves until a signal. A second one does not wait for the drain.
-pub(super) fn serve(config: Config) -> anyhow::Result<()> {
+pub(super) fn serve(mut config: Config) -> anyhow::Result<()> {
     logging::init(&config);
-    descriptors::raise_limit();
+    descriptors::reserve(&mut config.limits.connections_max);
     // Whatever the server writes is its user's alone, also in a directory that somebody else has made.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -1,7 +1,7 @@
 //! The server below both protocols: answers requests, keeps the list of sessions, and ends them all when asked.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -34,7 +34,7 @@ use crate::codec::engine;
 use crate::config::Config;
 use crate::frame::SharedFrame;
 use crate::id::ConnectionId;
-use crate::peer::Peer;
+use crate::peer::{Peer, network_of};
 
 /// At least so long between two that are told to go, so that they do not all come back in one instant.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
@@ -57,6 +57,7 @@ struct Shared<P> {
 struct Sessions {
     /// By the id that requests name. It is not the public id of a connection: who knows this one acts for the client.
     by_engine_id: HashMap<ConnectionId, Arc<Link>>,
+    by_network: HashMap<IpAddr, usize>,
     is_shutting_down: bool,
 }
 
@@ -95,7 +96,7 @@ impl<P: Protocol> Core<P> {
     /// Serves a stream whose WebSocket handshake somebody else has done, until the session has ended. A server that is
     /// full or stops drops it at once.
     pub(crate) async fn serve_stream(&self, io: impl AnyStream + 'static, peer: Peer) {
-        if let Ok(slot) = Slot::take(&self.shared, To::Nobody) {
+        if let Ok(slot) = Slot::take(&self.shared, peer.remote_addr, To::Nobody) {
             slot.serve(Stream::Other(Box::new(io)), &[], peer).await;
         }
     }
@@ -110,7 +111,7 @@ impl<P: Protocol> Core<P> {
         remote_addr: SocketAddr,
         accept_key: HeaderValue,
     ) -> Answer {
-        let slot = match Slot::take(&self.shared, To::Nobody) {
+        let slot = match Slot::take(&self.shared, remote_addr, To::Nobody) {
             Ok(slot) => slot,
             Err(refusal) => return refusal.response(),
         };
@@ -128,7 +129,7 @@ impl<P: Protocol> Core<P> {
     }
 
     fn open_polling<B>(&self, request: &mut Request<B>, remote_addr: SocketAddr) -> Result<Answer, Refusal> {
-        let slot = Slot::take(&self.shared, To::Poll(None))?;
+        let slot = Slot::take(&self.shared, remote_addr, To::Poll(None))?;
         let open = engine::open(slot.link.engine_id(), &["websocket"], &self.shared.config);
         let peer = peer_of(request, remote_addr);
         let driver = slot.driver(Input::Polling(Box::<Polling>::default()), peer);
@@ -336,10 +337,11 @@ impl Drop for Posting<'_> {
 struct Slot<P: Protocol> {
     shared: Arc<Shared<P>>,
     link: Arc<Link>,
+    network: Option<IpAddr>,
 }
 
 impl<P: Protocol> Slot<P> {
-    fn take(shared: &Arc<Shared<P>>, to: To) -> Result<Self, Refusal> {
+    fn take(shared: &Arc<Shared<P>>, remote_addr: SocketAddr, to: To) -> Result<Self, Refusal> {
         let Ok(engine_id) = ConnectionId::random() else {
             tracing::error!("no random ids: the operating system gives no randomness");
             return Err(Refusal::NoRoom("No randomness"));
@@ -353,9 +355,17 @@ impl<P: Protocol> Slot<P> {
         if sessions.by_engine_id.len() >= shared.config.connections_max {
             return Err(Refusal::NoRoom("Too many connections"));
         }
+        let network = network_of(remote_addr.ip());
+        if let Some(network) = network {
+            let count = sessions.by_network.entry(network).or_default();
+            if *count >= shared.config.address_connections_max {
+                return Err(Refusal::NoRoom("Too many connections of this address"));
+            }
+            *count += 1;
+        }
         sessions.by_engine_id.insert(engine_id, Arc::clone(&link));
         drop(sessions);
-        Ok(Self { shared: Arc::clone(shared), link })
+        Ok(Self { shared: Arc::clone(shared), link, network })
     }
 
     fn serve(&self, stream: Stream, read_ahead: &[u8], peer: Peer) -> Driver<P::Conversation> {
@@ -374,7 +384,17 @@ impl<P: Protocol> Slot<P> {
 
 impl<P: Protocol> Drop for Slot<P> {
     fn drop(&mut self) {
-        self.shared.sessions.lock().by_engine_id.remove(&self.link.engine_id());
+        let mut sessions = self.shared.sessions.lock();
+        sessions.by_engine_id.remove(&self.link.engine_id());
+        if let Some(network) = self.network
+            && let Some(count) = sessions.by_network.get_mut(&network)
+        {
+            *count -= 1;
+            if *count == 0 {
+                sessions.by_network.remove(&network);
+            }
+        }
+        drop(sessions);
         self.shared.ended.notify_waiters();
     }
 }

@@ -12,7 +12,7 @@ use tidings_socketio::{
 };
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::client::Client;
+use crate::client::{Client, Got};
 
 /// A server with a test's hands on it.
 pub struct TestServer {
@@ -58,18 +58,29 @@ impl TestServer {
 
     /// A client that has read the open packet. `pipe_bytes` fit in each direction before a writer waits.
     pub async fn client_with_pipe(&self, pipe_bytes: usize) -> Client<tokio::io::DuplexStream> {
+        self.client_from([127, 0, 0, 1], pipe_bytes).await.expect("there is room")
+    }
+
+    /// The same from some address; nothing where the server has no room for it.
+    pub async fn client_from(
+        &self,
+        address: [u8; 4],
+        pipe_bytes: usize,
+    ) -> Option<Client<tokio::io::DuplexStream>> {
         let (ours, theirs) = tokio::io::duplex(pipe_bytes);
         let server = self.server.clone();
         let peer = Peer {
-            remote_addr: ([127, 0, 0, 1], 1).into(),
+            remote_addr: (address, 1).into(),
             headers: ::http::HeaderMap::new(),
             query: "EIO=4".into(),
         };
         tokio::spawn(async move { server.serve_stream(theirs, peer).await });
         let mut client = Client::new(ours);
-        let open = client.text().await;
-        assert!(open.starts_with("0{\"sid\":\""), "{open}");
-        client
+        match client.next().await {
+            Got::End => None,
+            Got::Text(open) if open.starts_with("0{\"sid\":\"") => Some(client),
+            other => panic!("{other:?}"),
+        }
     }
 
     pub async fn client(&self) -> Client<tokio::io::DuplexStream> {

@@ -138,6 +138,19 @@ async fn a_full_server_answers_503_until_somebody_leaves() {
 }
 
 #[tokio::test]
+async fn one_address_has_its_share_of_the_places() {
+    let mut server = TestServer::new(Config { address_connections_max: 2, ..Config::default() });
+    let come = async |last| server.client_from([192, 0, 2, last], 1_000).await;
+    let held = [come(1).await, come(1).await];
+    assert!(held.iter().all(Option::is_some));
+    assert!(come(1).await.is_none());
+    assert!(come(2).await.is_some());
+    drop(held);
+    server.expect_nothing_left().await;
+    assert!(server.client_from([192, 0, 2, 1], 1_000).await.is_some());
+}
+
+#[tokio::test]
 async fn a_reader_that_sleeps_costs_no_more_than_its_budget() {
     let (mut server, address) = listen(Config::default()).await;
     let mut client = upgraded(address, "", &frame(0x81, b"40")).await;

@@ -42,6 +42,10 @@ pub struct Device {
     positions: HashMap<String, u64>,
     /// The last token taken.
     pub next: Option<String>,
+    /// The recovery id that it was told.
+    pub pid: String,
+    /// What a stock client remembers for recovery: the last argument of the last event that ended in a string.
+    pub offset: Option<String>,
     /// How the server ended it: `disconnect` (a Socket.IO DISCONNECT came) or `close`.
     pub ended: Option<&'static str>,
 }
@@ -61,6 +65,8 @@ impl Device {
             next_ack: 0,
             positions: HashMap::new(),
             next: None,
+            pid: String::new(),
+            offset: None,
             ended: None,
         };
         let open = device.packet().await.expect("the open packet");
@@ -70,7 +76,8 @@ impl Device {
         if let Some(error) = answer.strip_prefix("44") {
             return Connected::Refused(serde_json::from_str(error).expect("JSON"));
         }
-        assert!(answer.starts_with("40{"), "{answer}");
+        let told: Value = serde_json::from_str(answer.strip_prefix("40").expect("an answer")).expect("JSON");
+        device.pid = told["pid"].as_str().expect("a recovery id").to_owned();
         Connected::Yes(Box::new(device))
     }
 
@@ -236,11 +243,12 @@ impl Device {
             (body["stream"].as_str(), body["pos"].as_u64(), body["span"].as_u64())
         {
             self.check_position(stream, pos, span, &name);
-            let live = body["next"].as_str().map(|next| vec![json!(next)]).unwrap_or_default();
-            assert_eq!(rest, live, "the token stands in a live frame and is its last argument: {body}");
         }
+        let token = body["next"].as_str().map(|next| vec![json!(next)]).unwrap_or_default();
+        assert_eq!(rest, token, "a token is the last argument, too, and nothing else is: {name} {body}");
         if let Some(next) = body["next"].as_str() {
             self.next = Some(next.to_owned());
+            self.offset = Some(next.to_owned());
         }
         self.inbox.push_back(Received { name, body, rest });
     }
