@@ -21,6 +21,8 @@ step "documentation"
 RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --quiet
 
 step "tests"
+# A thousand sockets and their server in one process.
+ulimit -n "$(ulimit -Hn)"
 cargo test --locked --workspace --quiet
 
 step "green"

@@ -1,6 +1,8 @@
 //! Stories on the socket.
 
 mod connect;
+mod drain;
 mod messages;
+mod polling;
 mod recovery;
 mod resume;

@@ -19,7 +19,7 @@ use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -31,6 +31,9 @@ const BACKLOG: i32 = 4096;
 /// After this long without an acknowledged byte the kernel gives a connection up, also when the peer says that it has
 /// no room: hyper has no deadline for writing.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(60);
+/// What the kernel keeps of a connection whose peer does not read, beside what is on its way: the rest waits in our
+/// queue, where it is counted and bounded. Larger than what goes out in one system call.
+const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 /// Connections on top of `connections_max` that are taken in for who watches the server.
 const RESERVED: usize = 16;
 /// When the process is out of descriptors, accepting fails at once and would spin.
@@ -67,6 +70,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    // Linux gives a connection what its listener has: set once instead of with every accept.
+    prepare(&SockRef::from(&socket))?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
@@ -96,10 +101,9 @@ pub async fn serve<A: Application>(
                     } else {
                         Arc::clone(&reserved).try_acquire_owned().ok().map(Place::Reserved)
                     };
-                    match (place, prepare(&stream)) {
-                        (None, _) => refuser.refuse(stream),
-                        (_, Err(error)) => tracing::debug!(%error, "a connection ended before it began"),
-                        (Some(place), Ok(())) => {
+                    match place {
+                        None => refuser.refuse(stream),
+                        Some(place) => {
                             let (application, draining) = (Arc::clone(&application), drained.clone());
                             connections.spawn(connection::serve(stream, remote, place, application, draining));
                         }
@@ -133,10 +137,11 @@ async fn until_true(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|flag| *flag).await;
 }
 
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+fn prepare(socket: &SockRef<'_>) -> io::Result<()> {
     // Answers and frames are written whole: waiting to fill a packet only costs.
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
 }
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -99,6 +99,17 @@ async fn a_full_server_says_so_and_serves_again_when_there_is_room() {
 }
 
 #[tokio::test]
+async fn a_connection_has_what_its_listener_was_given() {
+    let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (accepted, _) = listener.accept().await.unwrap();
+    let socket = SockRef::from(&accepted);
+    assert!(socket.tcp_nodelay().unwrap());
+    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED_MAX));
+    assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT_BYTES_MAX);
+}
+
+#[tokio::test]
 async fn draining_finishes_the_request_in_flight_and_takes_no_new_ones() {
     let (address, drain, serving) = start(10, SOON);
     let mut idle = TcpStream::connect(address).await.unwrap();

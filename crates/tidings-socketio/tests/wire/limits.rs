@@ -6,7 +6,7 @@ use tidings_socketio::{CloseReason, Config, SendError, SharedFrame};
 use tokio::io::AsyncWriteExt;
 
 use crate::app::TestServer;
-use crate::client::Got;
+use crate::client::{Got, frame};
 
 /// A joined client sends one frame: the status it is closed with, and what the application hears.
 async fn closed_by(first: u8, payload: &[u8]) -> (Got, CloseReason) {
@@ -126,4 +126,15 @@ async fn a_client_that_stops_reading_is_closed_after_the_write_timeout() {
     let start = tokio::time::Instant::now();
     assert_eq!(server.ended().await, CloseReason::WriteTimeout);
     assert_eq!(start.elapsed().as_secs(), Duration::from_secs(20).as_secs());
+}
+
+#[tokio::test]
+async fn acknowledgements_that_nobody_waits_for_are_ignored_however_many() {
+    let mut server = TestServer::new(Config::default());
+    let (mut client, connection) = server.joined().await;
+    let flood: Vec<u8> = (0..100_000).flat_map(|id| frame(0x81, format!("43{id}[]").as_bytes())).collect();
+    client.io.write_all(&flood).await.unwrap();
+    client.send(r#"421["echo"]"#).await;
+    client.expect("431[]").await;
+    assert_eq!(connection.queue_bytes(), 0);
 }
