@@ -12,6 +12,8 @@ export TIDINGS_R3_SEEDS=${TIDINGS_R3_SEEDS:-20}
 export TIDINGS_R4_SEEDS=${TIDINGS_R4_SEEDS:-400}
 export TIDINGS_R5_SEEDS=${TIDINGS_R5_SEEDS:-50}
 export TIDINGS_R7_SEEDS=${TIDINGS_R7_SEEDS:-10}
+export TIDINGS_R16_EVENTS=${TIDINGS_R16_EVENTS:-50000}
+export TIDINGS_R16_READERS=${TIDINGS_R16_READERS:-200}
 export TIDINGS_R17_ONLINE=${TIDINGS_R17_ONLINE:-2000}
 export TIDINGS_R18_ROUNDS=${TIDINGS_R18_ROUNDS:-2000}
 export TIDINGS_R18_SEEDS=${TIDINGS_R18_SEEDS:-50}
@@ -19,7 +21,7 @@ export TIDINGS_R20_SEEDS=${TIDINGS_R20_SEEDS:-30}
 export TIDINGS_CHAOS_SECONDS=${TIDINGS_CHAOS_SECONDS:-600}
 
 # Each finds its tests by name, in whichever crate they are.
-runs=(r1_ r2_ r3_ r4_ r5_ r7_ r17_ r18_ r20_ chaos_)
+runs=(r1_ r2_ r3_ r4_ r5_ r7_ r16_ r17_ r18_ r20_ chaos_)
 [ $# -gt 0 ] && runs=("${@/%/_}")
 
 # Tests build the binary with fail points: not where the one that people start is.

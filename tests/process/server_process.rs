@@ -86,6 +86,14 @@ impl ServerProcess {
         Some(Self { api: Api::new(url), child })
     }
 
+    /// What the process has of the machine's memory, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches("kB").trim().parse().expect("a number")
+    }
+
     /// kill -9, and waits until the process is gone.
     pub fn kill(mut self) {
         self.child.kill().expect("it can be killed");

@@ -6,4 +6,5 @@ mod clock_load;
 mod join_fetch;
 mod large_group;
 mod screen;
+mod stalled_readers;
 mod town;

@@ -9,6 +9,8 @@
 //! | `TIDINGS_R4_SEEDS` | 24 | loads that a failed sync ends |
 //! | `TIDINGS_R5_SEEDS` | 2 | retry storms |
 //! | `TIDINGS_R7_SEEDS` | 1 | loads that die at every step |
+//! | `TIDINGS_R16_EVENTS` | 3000 | events that pass readers who have stopped |
+//! | `TIDINGS_R16_READERS` | 30 | readers who stop, at most 200 |
 //! | `TIDINGS_R17_ONLINE` | 1000 | members of a group of 10,000 who are online |
 //! | `TIDINGS_R18_ROUNDS` | 60 | people who come while messages are sent, into a group of each size |
 //! | `TIDINGS_R18_SEEDS` | 2 | loads in which everybody comes and goes |
