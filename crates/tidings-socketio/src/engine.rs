@@ -18,6 +18,7 @@ mod request;
 mod server;
 mod stream;
 
+pub use flusher::Stats;
 pub use link::SendError;
 pub use plain::{Handler, Message, Server, Session};
 

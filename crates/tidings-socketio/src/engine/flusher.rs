@@ -4,6 +4,7 @@
 //! writes what each session has: at once when the node is idle, and when it is busy everything that has come meanwhile
 //! in one system call. A session whose client is slow is left to its own task.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 
 use parking_lot::Mutex;
@@ -22,6 +23,17 @@ const IDLE_LISTED: usize = 64;
 pub(super) struct Flusher {
     lists: Box<[Arc<List>]>,
     started: Once,
+    writes: AtomicU64,
+    frames_written: AtomicU64,
+}
+
+/// What a server has written since it was made. For people to look at: the two are not read at the same instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// System calls that wrote frames, and answers to polls.
+    pub writes: u64,
+    /// Frames that went out whole. A busy server writes many with one call.
+    pub frames_written: u64,
 }
 
 #[derive(Default)]
@@ -42,7 +54,21 @@ struct Listed {
 impl Flusher {
     pub(super) fn new(lists: usize) -> Arc<Self> {
         let lists = (0..lists.max(1)).map(|_| Arc::default()).collect();
-        Arc::new(Self { lists, started: Once::new() })
+        let (writes, frames_written) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Self { lists, started: Once::new(), writes, frames_written })
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            writes: self.writes.load(Ordering::Relaxed),
+            frames_written: self.frames_written.load(Ordering::Relaxed),
+        }
+    }
+
+    /// One write, and how many frames it finished.
+    pub(super) fn count(&self, frames: u64) {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.frames_written.fetch_add(frames, Ordering::Relaxed);
     }
 
     /// Starts its tasks, at the first call. Needs a runtime.

@@ -276,8 +276,12 @@ impl Link {
         std::mem::swap(&mut queue.frames, empty);
     }
 
-    /// Frames of this cost were written whole; the last tag among them, 0 for none.
-    pub(super) fn on_written(&self, cost_bytes: usize, tag: u64) {
+    /// One write finished so many frames, of this cost; the last tag among them, 0 for none.
+    pub(super) fn on_written(&self, frames: u64, cost_bytes: usize, tag: u64) {
+        self.flusher.count(frames);
+        if frames == 0 {
+            return;
+        }
         {
             let mut queue = self.queue.lock();
             queue.bytes = queue.bytes.saturating_sub(cost_bytes);
@@ -356,7 +360,7 @@ mod tests {
         let mut taken = VecDeque::new();
         link.swap_frames(&mut taken);
         assert_eq!((taken.len(), link.queue_bytes()), (1, frame.cost_bytes()));
-        link.on_written(frame.cost_bytes(), frame.tag());
+        link.on_written(1, frame.cost_bytes(), frame.tag());
         assert_eq!((link.queue_bytes(), link.written_tag()), (0, 9));
         assert_eq!(link.send(frame), Ok(()));
     }
@@ -375,7 +379,7 @@ mod tests {
         let waiting = wait(0);
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        link.on_written(frame.cost_bytes(), 0);
+        link.on_written(1, frame.cost_bytes(), 0);
         waiting.await.unwrap();
         assert_eq!(link.send(frame.clone()), Ok(()));
         let waiting = wait(0);

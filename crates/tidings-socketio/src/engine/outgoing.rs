@@ -132,10 +132,11 @@ impl Outgoing {
     fn on_written(&mut self, bytes: usize, link: &Link) {
         self.written += bytes;
         self.total_bytes += bytes as u64;
-        let (mut cost_bytes, mut tag) = (0, 0);
+        let (mut frames, mut cost_bytes, mut tag) = (0, 0, 0);
         while let Some(frame) = self.writing.front()
             && self.written >= frame.as_bytes().len()
         {
+            frames += 1;
             self.written -= frame.as_bytes().len();
             cost_bytes += frame.cost_bytes();
             if frame.tag() != 0 {
@@ -143,9 +144,7 @@ impl Outgoing {
             }
             self.writing.pop_front();
         }
-        if cost_bytes > 0 {
-            link.on_written(cost_bytes, tag);
-        }
+        link.on_written(frames, cost_bytes, tag);
     }
 
     /// Gives what is queued to the poll that waits.
@@ -158,11 +157,12 @@ impl Outgoing {
         }
         let To::Poll(Some(_)) = &self.to else { return Flushed::Blocked };
         reached(Step::Flushing);
-        let (mut payload, mut cost_bytes, mut tag) = (Vec::new(), 0, 0);
+        let (mut payload, mut frames, mut cost_bytes, mut tag) = (Vec::new(), 0, 0, 0);
         while payload.len() < POLL_BYTES_MAX
             && let Some(frame) = self.writing.pop_front()
         {
             frame.write_to_payload(&mut payload);
+            frames += 1;
             cost_bytes += frame.cost_bytes();
             if frame.tag() != 0 {
                 tag = frame.tag();
@@ -173,7 +173,7 @@ impl Outgoing {
             return Flushed::Failed;
         }
         reached(Step::Flushed);
-        link.on_written(cost_bytes, tag);
+        link.on_written(frames, cost_bytes, tag);
         if self.writing.is_empty() { Flushed::All } else { Flushed::Blocked }
     }
 }

@@ -12,6 +12,7 @@ use hyper::body::Body;
 use tokio::time::Instant;
 
 use super::conversation::{Conversation, Protocol};
+use super::flusher::Stats;
 use super::link::{Link, SendError};
 use super::message::Message as Incoming;
 use super::server::Core;
@@ -95,6 +96,12 @@ impl<H: Handler> Server<H> {
     #[must_use]
     pub fn session_count(&self) -> usize {
         self.core.session_count()
+    }
+
+    /// What it has written since it was made.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.core.stats()
     }
 
     /// As [`crate::Server::shutdown`].

@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout};
 
 use super::conversation::Protocol;
 use super::driver::{Driver, Input, Polling};
-use super::flusher::Flusher;
+use super::flusher::{Flusher, Stats};
 use super::incoming::WebSocketInput;
 use super::link::Link;
 use super::mailbox::{Answer as PollAnswer, Poll, Post};
@@ -97,8 +97,13 @@ impl<P: Protocol> Core<P> {
     /// full or stops drops it at once.
     pub(crate) async fn serve_stream(&self, io: impl AnyStream + 'static, peer: Peer) {
         if let Ok(slot) = Slot::take(&self.shared, peer.remote_addr, To::Nobody) {
-            slot.serve(Stream::Other(Box::new(io)), &[], peer).await;
+            let driver = slot.serve(Stream::Other(Box::new(io)), &[], peer);
+            slot.run(driver).await;
         }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.shared.flusher.stats()
     }
 
     pub(crate) fn session_count(&self) -> usize {
@@ -119,11 +124,12 @@ impl<P: Protocol> Core<P> {
         let peer = peer_of(request, remote_addr);
         tokio::spawn(async move {
             // A client that never reads the answer must not keep its place.
-            let Some((stream, read_ahead)) = upgraded(upgrade, slot.shared.config.connect_timeout).await
-            else {
-                return;
-            };
-            slot.serve(stream, &read_ahead, peer).await;
+            let upgraded = upgraded(upgrade, slot.shared.config.connect_timeout).await;
+            if let Some((stream, read_ahead)) = upgraded {
+                let driver = slot.serve(stream, &read_ahead, peer);
+                // A task of its own: this one has room for the upgrade and for what it read.
+                tokio::spawn(slot.run(driver));
+            }
         });
         request::switching_protocols(accept_key)
     }
@@ -133,10 +139,7 @@ impl<P: Protocol> Core<P> {
         let open = engine::open(slot.link.engine_id(), &["websocket"], &self.shared.config);
         let peer = peer_of(request, remote_addr);
         let driver = slot.driver(Input::Polling(Box::<Polling>::default()), peer);
-        tokio::spawn(async move {
-            driver.await;
-            drop(slot);
-        });
+        tokio::spawn(slot.run(driver));
         Ok(request::payload(open.into()))
     }
 
@@ -373,6 +376,11 @@ impl<P: Protocol> Slot<P> {
         let _ = self.link.upgrade(stream.shared());
         self.link.send_from_task(SharedFrame::engine(&engine::open(self.link.engine_id(), &[], config)));
         self.driver(Input::WebSocket(Box::new(WebSocketInput::new(stream, read_ahead, config))), peer)
+    }
+
+    /// The session until its end; then its place is free.
+    async fn run(self, driver: Driver<P::Conversation>) {
+        driver.await;
     }
 
     fn driver(&self, input: Input, peer: Peer) -> Driver<P::Conversation> {

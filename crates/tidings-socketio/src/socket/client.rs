@@ -39,7 +39,8 @@ impl Protocol for SocketIo {
             config: Arc::clone(&self.config),
             link: Arc::clone(link),
             peer: Some(Arc::new(peer)),
-            seats: Vec::new(),
+            // Nearly always one.
+            seats: Vec::with_capacity(1),
             work: None,
             events_in_flight: 0,
             assembly: None,

@@ -15,7 +15,7 @@ use super::handler::Handler;
 use super::namespaces::{Namespace, Namespaces};
 use crate::codec::socket::MAIN_NAMESPACE;
 use crate::config::Config;
-use crate::engine::Core;
+use crate::engine::{Core, Stats};
 use crate::peer::Peer;
 
 /// A server of Socket.IO over Engine.IO. Cloning it counts one reference.
@@ -67,6 +67,12 @@ impl Server {
     #[must_use]
     pub fn connection_count(&self) -> usize {
         self.core.session_count()
+    }
+
+    /// What it has written since it was made.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.core.stats()
     }
 
     /// Refuses new clients, closes all with [`crate::CloseReason::ServerShutdown`] once their queues are written, and
