@@ -111,7 +111,7 @@ async fn a_flood_of_pings_that_nobody_reads_the_answers_of_is_bounded() {
     let mut server = TestServer::new(Config { queue_bytes_max: 10_000, ..Config::default() });
     let mut client = server.client_with_pipe(4_096).await;
     client.join().await;
-    let flood = crate::client::frame(0x89, b"");
+    let flood = frame(0x89, b"");
     while client.io.write_all(&flood).await.is_ok() {}
     assert_eq!(server.ended().await, CloseReason::QueueFull);
 }
