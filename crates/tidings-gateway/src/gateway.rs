@@ -17,6 +17,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tidings_core::error::Code;
 use tidings_core::services::Services;
+use tidings_socketio::Accepted;
+use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
 use crate::http::Application;
@@ -25,6 +27,8 @@ use crate::rest;
 
 /// Names the request, in the answer and in the log. Always the server's own: a client's could not be trusted there.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Where the sockets are.
+const SOCKETS: &str = "/socket.io/";
 /// What those ask who watch the server.
 const HEALTH: &str = "/health";
 /// JSON needs nothing; the home page says for itself what it needs.
@@ -42,6 +46,15 @@ pub trait Sockets: Send + Sync + 'static {
         remote: SocketAddr,
     ) -> BoxFuture<'_, http::Response<Full<Bytes>>>;
 
+    /// Takes a connection that begins with an upgrade; gives back, unread, what begins in another way. `headers` go
+    /// into the answer.
+    fn accept<'a>(
+        &'a self,
+        stream: TcpStream,
+        remote: SocketAddr,
+        headers: &'a (dyn Fn() -> String + Send + Sync),
+    ) -> BoxFuture<'a, Accepted>;
+
     /// Upgraded connections now.
     fn connection_count(&self) -> usize;
 
@@ -56,6 +69,15 @@ impl Sockets for tidings_socketio::Server {
         remote: SocketAddr,
     ) -> BoxFuture<'_, http::Response<Full<Bytes>>> {
         Self::handle(self, request, remote).boxed()
+    }
+
+    fn accept<'a>(
+        &'a self,
+        stream: TcpStream,
+        remote: SocketAddr,
+        headers: &'a (dyn Fn() -> String + Send + Sync),
+    ) -> BoxFuture<'a, Accepted> {
+        Self::accept(self, stream, remote, |path| path.starts_with(SOCKETS), headers).boxed()
     }
 
     fn connection_count(&self) -> usize {
@@ -123,8 +145,18 @@ impl Gateway {
 }
 
 impl Application for Gateway {
+    async fn take(&self, stream: TcpStream, remote: SocketAddr) -> Accepted {
+        let headers = || {
+            let mut headers = HeaderMap::new();
+            set_headers(&mut headers, &self.request_id(), SOCKETS);
+            let lines = headers.iter().map(|(name, value)| (name, value.to_str().unwrap_or_default()));
+            lines.map(|(name, value)| format!("{name}: {value}\r\n")).collect()
+        };
+        self.sockets.accept(stream, remote, &headers).await
+    }
+
     async fn serve(&self, request: Request<Incoming>, remote: SocketAddr) -> Response {
-        if request.uri().path().starts_with("/socket.io/") {
+        if request.uri().path().starts_with(SOCKETS) {
             let path = request.uri().path().to_owned();
             let mut response = self.sockets.handle(request, remote).await.map(Body::new);
             set_headers(response.headers_mut(), &self.request_id(), &path);

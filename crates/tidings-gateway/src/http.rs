@@ -19,7 +19,8 @@ use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::TcpListener;
+use tidings_socketio::Accepted;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -41,6 +42,9 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// What the connections are for.
 pub trait Application: Send + Sync + 'static {
+    /// Looks at the first bytes of a connection, and takes it or gives it back unread.
+    fn take(&self, stream: TcpStream, remote: SocketAddr) -> impl Future<Output = Accepted> + Send;
+
     /// Answers a request.
     fn serve(&self, request: Request<Incoming>, remote: SocketAddr) -> impl Future<Output = Response> + Send;
 

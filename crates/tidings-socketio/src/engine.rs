@@ -3,6 +3,7 @@
 //! Socket.IO runs over it, and so may a protocol of your own: implement [`Handler`] and give requests to
 //! [`Server::handle`].
 
+mod accept;
 mod conversation;
 mod driver;
 mod flusher;
@@ -18,6 +19,7 @@ mod request;
 mod server;
 mod stream;
 
+pub use accept::Accepted;
 pub use flusher::Stats;
 pub use link::SendError;
 pub use plain::{Handler, Message, Server, Session};

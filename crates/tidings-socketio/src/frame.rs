@@ -60,6 +60,14 @@ impl SharedFrame {
         Self::encode(Opcode::Text, 0, &[], |out| out.extend_from_slice(packet.as_bytes()))
     }
 
+    /// The same behind other bytes, which are no frame.
+    pub(crate) fn engine_behind(before: &[u8], packet: &str) -> Self {
+        let (frame, header_bytes) = websocket::encode(Opcode::Text, packet.as_bytes());
+        let bytes = [before, &frame].concat().into_boxed_slice();
+        let text = before.len() + header_bytes..bytes.len();
+        Self(Arc::new(Encoded { tag: 0, start: 0, text, attachments: Box::default(), bytes }))
+    }
+
     /// Engine.IO's binary message.
     pub(crate) fn binary(message: &[u8]) -> Self {
         let (bytes, header_bytes) = websocket::encode(Opcode::Binary, message);

@@ -55,7 +55,7 @@ pub mod steps;
 
 pub use close::CloseReason;
 pub use config::{AllowedOrigins, Config};
-pub use engine::{SendError, Stats};
+pub use engine::{Accepted, SendError, Stats};
 pub use frame::SharedFrame;
 pub use id::ConnectionId;
 pub use peer::{Peer, network_of};

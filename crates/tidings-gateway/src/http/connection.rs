@@ -9,8 +9,10 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tidings_socketio::Accepted;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Application, Place, until_true};
 
@@ -33,9 +35,21 @@ pub(super) async fn serve<A: Application>(
     application: Arc<A>,
     mut draining: watch::Receiver<bool>,
 ) {
+    let first_request_by = Instant::now() + FIRST_REQUEST_TIMEOUT;
+    let is_reserved = matches!(place, Place::Reserved(_));
+    let stream = if is_reserved {
+        stream
+    } else {
+        tokio::select! {
+            taken = timeout_at(first_request_by, application.take(stream, remote)) => match taken {
+                Ok(Accepted::Http(stream)) => stream,
+                Ok(Accepted::Taken) | Err(_) => return,
+            },
+            () = until_true(&mut draining) => return,
+        }
+    };
     let has_asked = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&has_asked);
-    let is_reserved = matches!(place, Place::Reserved(_));
     let service = service_fn(move |request| {
         asked.store(true, Ordering::Relaxed);
         let application = Arc::clone(&application);
@@ -57,7 +71,7 @@ pub(super) async fn serve<A: Application>(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = Box::pin(connection);
-    let first_request = tokio::time::sleep(FIRST_REQUEST_TIMEOUT);
+    let first_request = tokio::time::sleep_until(first_request_by);
     tokio::pin!(first_request);
     let (mut is_new, mut is_draining) = (true, false);
     loop {

@@ -15,6 +15,10 @@ struct Reader {
 }
 
 impl Application for Reader {
+    async fn take(&self, stream: TcpStream, _: SocketAddr) -> Accepted {
+        Accepted::Http(stream)
+    }
+
     async fn serve(&self, request: Request<Incoming>, _: SocketAddr) -> Response {
         let body = request.into_body().collect().await;
         Response::new(Body::from(body.map(http_body_util::Collected::to_bytes).unwrap_or_default()))

@@ -272,7 +272,12 @@ pub fn sync_ack() -> SyncAck {
 }
 
 pub fn connect_auth() -> ConnectAuth {
-    ConnectAuth { token: Some("eyJ…".into()), since: some(TOKEN), pid: some("Q2JDakt4…"), offset: some(TOKEN) }
+    ConnectAuth {
+        token: Some("eyJ…".into()),
+        since: some(TOKEN),
+        pid: some("Q2JDakt4…"),
+        offset: some(TOKEN),
+    }
 }
 
 pub fn denied() -> Denied {

@@ -9,8 +9,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Body;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::accept::Accepted;
 use super::conversation::{Conversation, Protocol};
 use super::flusher::Stats;
 use super::link::{Link, SendError};
@@ -90,6 +92,20 @@ impl<H: Handler> Server<H> {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         self.core.handle(request, remote_addr).await
+    }
+
+    /// Waits for the first bytes of a connection, and takes it if they are a whole upgrade to a WebSocket, of a new
+    /// session, at a path that is `ours`. Everything else is given back unread, for an HTTP server and [`Self::handle`]:
+    /// calling this first only saves what that costs, most of a connect. `headers` are added to the answer, each line
+    /// with its end. Bound how long the first bytes may take.
+    pub async fn accept(
+        &self,
+        stream: TcpStream,
+        remote_addr: SocketAddr,
+        ours: impl Fn(&str) -> bool,
+        headers: impl FnOnce() -> String,
+    ) -> Accepted {
+        self.core.accept(stream, remote_addr, ours, headers).await
     }
 
     /// Sessions now, those included that are just closing.

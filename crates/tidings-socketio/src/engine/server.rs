@@ -102,6 +102,14 @@ impl<P: Protocol> Core<P> {
         }
     }
 
+    pub(super) fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    pub(super) fn take_slot(&self, remote_addr: SocketAddr, to: To) -> Result<Slot<P>, Refusal> {
+        Slot::take(&self.shared, remote_addr, to)
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         self.shared.flusher.stats()
     }
@@ -314,7 +322,7 @@ fn peer_of<B>(request: &mut Request<B>, remote_addr: SocketAddr) -> Peer {
 async fn upgraded(upgrade: OnUpgrade, within: Duration) -> Option<(Stream, Bytes)> {
     let upgraded: Upgraded = timeout(within, upgrade).await.ok()?.ok()?;
     Some(match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => (Stream::Tcp(Arc::new(parts.io.into_inner())), parts.read_buf),
+        Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
         Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
     })
 }
@@ -337,7 +345,7 @@ impl Drop for Posting<'_> {
 }
 
 /// A place among `connections_max`, given back when it is dropped.
-struct Slot<P: Protocol> {
+pub(super) struct Slot<P: Protocol> {
     shared: Arc<Shared<P>>,
     link: Arc<Link>,
     network: Option<IpAddr>,
@@ -372,14 +380,26 @@ impl<P: Protocol> Slot<P> {
     }
 
     fn serve(&self, stream: Stream, read_ahead: &[u8], peer: Peer) -> Driver<P::Conversation> {
+        self.answer_and_serve(stream, b"", peer, read_ahead)
+    }
+
+    /// The same for a stream on which nothing has been answered yet: `answer` goes out before the open packet, with it.
+    pub(super) fn answer_and_serve(
+        &self,
+        stream: Stream,
+        answer: &[u8],
+        peer: Peer,
+        read_ahead: &[u8],
+    ) -> Driver<P::Conversation> {
         let config = &self.shared.config;
         let _ = self.link.upgrade(stream.shared());
-        self.link.send_from_task(SharedFrame::engine(&engine::open(self.link.engine_id(), &[], config)));
+        let open = engine::open(self.link.engine_id(), &[], config);
+        self.link.send_from_task(SharedFrame::engine_behind(answer, &open));
         self.driver(Input::WebSocket(Box::new(WebSocketInput::new(stream, read_ahead, config))), peer)
     }
 
     /// The session until its end; then its place is free.
-    async fn run(self, driver: Driver<P::Conversation>) {
+    pub(super) async fn run(self, driver: Driver<P::Conversation>) {
         driver.await;
     }
 

@@ -30,18 +30,28 @@ pub(crate) enum Stream {
     Other(Box<dyn AnyStream>),
 }
 
+/// Gives this thread's buffer for reading.
+pub(super) fn with_read_buffer<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
+    READ_BUFFER.with(|buffer| match buffer.try_borrow_mut() {
+        Ok(mut buffer) => read(&mut buffer),
+        // A handler that runs another session's task within its own call.
+        Err(_) => read(&mut vec![0; READ_BYTES]),
+    })
+}
+
 impl Stream {
+    /// A bare socket.
+    pub(super) fn tcp(stream: TcpStream) -> Self {
+        Self::Tcp(Arc::new(stream))
+    }
+
     /// Reads once and gives what came to `take`; nothing is the end of the stream.
     pub(super) fn poll_read<T>(
         &mut self,
         cx: &mut Context<'_>,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Poll<io::Result<T>> {
-        READ_BUFFER.with(|buffer| match buffer.try_borrow_mut() {
-            Ok(mut buffer) => self.poll_read_into(cx, &mut buffer, take),
-            // A handler that runs another session's task within its own call.
-            Err(_) => self.poll_read_into(cx, &mut vec![0; READ_BYTES], take),
-        })
+        with_read_buffer(|buffer| self.poll_read_into(cx, buffer, take))
     }
 
     fn poll_read_into<T>(

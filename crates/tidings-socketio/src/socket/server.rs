@@ -9,13 +9,14 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 use super::client::SocketIo;
 use super::handler::Handler;
 use super::namespaces::{Namespace, Namespaces};
 use crate::codec::socket::MAIN_NAMESPACE;
 use crate::config::Config;
-use crate::engine::{Core, Stats};
+use crate::engine::{Accepted, Core, Stats};
 use crate::peer::Peer;
 
 /// A server of Socket.IO over Engine.IO. Cloning it counts one reference.
@@ -52,6 +53,20 @@ impl Server {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         self.core.handle(request, remote_addr).await
+    }
+
+    /// Waits for the first bytes of a connection, and takes it if they are a whole upgrade to a WebSocket, of a new
+    /// session, at a path that is `ours`. Everything else is given back unread, for an HTTP server and [`Self::handle`]:
+    /// calling this first only saves what that costs, most of a connect. `headers` are added to the answer, each line
+    /// with its end. Bound how long the first bytes may take.
+    pub async fn accept(
+        &self,
+        stream: TcpStream,
+        remote_addr: SocketAddr,
+        ours: impl Fn(&str) -> bool,
+        headers: impl FnOnce() -> String,
+    ) -> Accepted {
+        self.core.accept(stream, remote_addr, ours, headers).await
     }
 
     /// Serves a stream whose WebSocket handshake somebody else has done, until the connection has ended. A server

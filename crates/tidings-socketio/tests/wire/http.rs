@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tidings_socketio::{AllowedOrigins, CloseReason, Config, SharedFrame};
+use tidings_socketio::{Accepted, AllowedOrigins, CloseReason, Config, SharedFrame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -135,6 +135,57 @@ async fn a_full_server_answers_503_until_somebody_leaves() {
     drop(first);
     server.expect_nothing_left().await;
     assert!(tokio_tungstenite::connect_async(&url).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_connection_that_begins_with_its_upgrade_is_taken_and_any_other_is_given_back() {
+    let mut test = TestServer::new(Config::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let accept = async |begin: &[u8]| {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(begin).await.unwrap();
+        let (stream, remote_addr) = listener.accept().await.unwrap();
+        let ours = |path: &str| path == "/socket.io/";
+        (client, test.server.accept(stream, remote_addr, ours, || "x-request-id: 7\r\n".to_owned()).await)
+    };
+    let upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    for other in [
+        "GET / HTTP/1.1\r\n\r\n".to_owned(),
+        upgrade.replace("/socket.io/", "/elsewhere/"),
+        upgrade.replace("EIO=4", "EIO=4&sid=AAAAAAAAAAAAAAAAAAAA"),
+        upgrade.replace("EIO=4", "EIO=3"),
+        upgrade.replace("Version: 13", "Version: 8"),
+        upgrade[..100].to_owned(),
+        String::new() + "\u{16}\u{3}\u{1}",
+    ] {
+        let (_client, accepted) = accept(other.as_bytes()).await;
+        let Accepted::Http(mut stream) = accepted else { panic!("{other}") };
+        let mut unread = vec![0; other.len()];
+        stream.read_exact(&mut unread).await.unwrap();
+        assert_eq!(unread, other.as_bytes());
+    }
+    let (mut client, accepted) = accept(&[upgrade.as_bytes(), &frame(0x81, b"40")].concat()).await;
+    assert!(matches!(accepted, Accepted::Taken));
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(client.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    assert!(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{head}");
+    for line in
+        ["connection: Upgrade", "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "x-request-id: 7"]
+    {
+        assert!(head.contains(&format!("\r\n{line}\r\n")), "{head}");
+    }
+    let mut client = Client::new(client);
+    assert!(client.text().await.starts_with("0{"));
+    assert!(client.text().await.starts_with("40{"));
+    client.expect(r#"42["ready"]"#).await;
+    let connection = test.connection().await;
+    connection.emit("a", "").unwrap();
+    client.expect(r#"42["a"]"#).await;
 }
 
 #[tokio::test]
