@@ -56,11 +56,11 @@ impl<P: Protocol> Core<P> {
         // One that is full says so by HTTP.
         let Ok(slot) = self.take_slot(remote_addr, To::Nobody) else { return Accepted::Http(stream) };
         let answer = answer(&accept_key, &headers());
-        self.begin(slot, stream, head, remote_addr, answer);
+        self.begin(slot, stream, head, remote_addr, &answer);
         Accepted::Taken
     }
 
-    fn begin(&self, slot: Slot<P>, stream: TcpStream, head: Head, remote_addr: SocketAddr, answer: String) {
+    fn begin(&self, slot: Slot<P>, stream: TcpStream, head: Head, remote_addr: SocketAddr, answer: &str) {
         // It was seen there, and nobody else reads.
         let skipped = with_read_buffer(|buffer| stream.try_read(&mut buffer[..head.bytes]));
         if skipped.ok() != Some(head.bytes) {

@@ -356,6 +356,11 @@ impl Polling {
                     None => self.probe = Some(Probe::new(*input, taker.now + config.upgrade_timeout)),
                 }
             }
+            if mailbox.has_polls()
+                && let Some(probe) = &mut self.probe
+            {
+                probe.read_now();
+            }
         }
         if let Some(post) = &mut self.post {
             for packet in post.packets.by_ref() {

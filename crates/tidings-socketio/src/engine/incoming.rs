@@ -73,6 +73,12 @@ impl WebSocketInput {
         Poll::Ready(Ok(Received::More))
     }
 
+    /// Takes in what is there at this instant, for the next look.
+    pub(super) fn read_now(&mut self) {
+        let unread = &mut self.unread;
+        self.stream.read_now(|bytes| unread.extend_from_slice(bytes));
+    }
+
     /// Reads and forgets until the client has closed its side: closing on unread bytes would reset the connection, and
     /// what was written last could be lost with it.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -20,6 +20,8 @@ pub(super) struct Mailbox {
     is_posting: bool,
     /// A WebSocket that wants to become the session's transport.
     probe: Option<Box<WebSocketInput>>,
+    /// Those that have been let in, and whose stream is not here yet.
+    probes_coming: usize,
 }
 
 /// A GET that waits for its answer.
@@ -72,8 +74,21 @@ impl Mailbox {
         Ok(())
     }
 
+    pub(super) fn has_polls(&self) -> bool {
+        !self.polls.is_empty()
+    }
+
+    /// Not those that came behind a WebSocket which is on its way here: what it has said counts first.
     pub(super) fn take_polls(&mut self) -> Vec<Poll> {
-        std::mem::take(&mut self.polls)
+        if self.probes_coming > 0 { Vec::new() } else { std::mem::take(&mut self.polls) }
+    }
+
+    pub(super) fn expect_probe(&mut self) {
+        self.probes_coming += 1;
+    }
+
+    pub(super) fn end_expectation(&mut self) {
+        self.probes_coming -= 1;
     }
 
     /// A POST begins; false where another one has not ended.

@@ -54,6 +54,11 @@ impl Probe {
         self.input
     }
 
+    /// Looks at what the client has said before it asked for something else on another connection.
+    pub(super) fn read_now(&mut self) {
+        self.input.read_now();
+    }
+
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Probed {
         loop {
             let mut said = None;

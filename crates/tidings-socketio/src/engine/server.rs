@@ -239,7 +239,10 @@ impl<P: Protocol> Core<P> {
         let accept_key = request::check_websocket(request.headers())?;
         let upgrade = hyper::upgrade::on(request);
         let config = Arc::clone(&self.shared.config);
+        let coming = Coming::begin(&link);
         tokio::spawn(async move {
+            // Until the stream is in the mailbox, or will not come.
+            let _coming = coming;
             let Some((stream, read_ahead)) = upgraded(upgrade, config.upgrade_timeout).await else { return };
             let input = Box::new(WebSocketInput::new(stream, &read_ahead, &config));
             let refused = match link.mailbox.lock().as_mut() {
@@ -325,6 +328,27 @@ async fn upgraded(upgrade: OnUpgrade, within: Duration) -> Option<(Stream, Bytes
         Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
         Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
     })
+}
+
+/// A WebSocket that has been let in for a session of long-polling and is not there yet.
+struct Coming(Arc<Link>);
+
+impl Coming {
+    fn begin(link: &Arc<Link>) -> Self {
+        if let Some(mailbox) = link.mailbox.lock().as_mut() {
+            mailbox.expect_probe();
+        }
+        Self(Arc::clone(link))
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        if let Some(mailbox) = self.0.mailbox.lock().as_mut() {
+            mailbox.end_expectation();
+        }
+        self.0.wake();
+    }
 }
 
 /// A POST that is under way. When it is dropped another one may come; with a reason left in it the session ends.

@@ -1,7 +1,7 @@
 //! The streams that WebSockets run over.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, Read as _};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -75,6 +75,17 @@ impl Stream {
                 Poll::Ready(Ok(take(read.filled())))
             }
         }
+    }
+
+    /// Gives what is there at this instant, also where the runtime has not heard of it yet.
+    pub(super) fn read_now(&mut self, take: impl FnOnce(&[u8])) {
+        let Self::Tcp(stream) = self else { return };
+        with_read_buffer(|buffer| {
+            // The end and errors show when it is read in the usual way.
+            if let Ok(bytes) = (&*SockRef::from(&**stream)).read(buffer) {
+                take(&buffer[..bytes]);
+            }
+        });
     }
 
     /// Waits until a blocked socket may be written to. Others are written to by the task, which the write itself wakes.

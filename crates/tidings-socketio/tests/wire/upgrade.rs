@@ -159,3 +159,27 @@ async fn a_foreign_session_is_out_of_reach() {
     }
     expect_polling(&mut server, &client).await;
 }
+
+/// What a client has said on one connection counts before what it asks for on the next, however the two are read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_behind_the_upgrade_finds_it_done() {
+    // The server's tasks wait for their turn, in any order.
+    let hogs: Vec<_> = (0..4).map(|_| tokio::spawn(hog())).collect();
+    for round in 0..100 {
+        let (_server, client) = joined().await;
+        let mut socket = probe(&client).await;
+        socket.send("2probe").await;
+        socket.send("5").await;
+        assert_eq!(client.poll().await.0, 400, "round {round}");
+    }
+    for hog in hogs {
+        hog.abort();
+    }
+}
+
+async fn hog() {
+    loop {
+        std::thread::sleep(Duration::from_micros(300));
+        tokio::task::yield_now().await;
+    }
+}
