@@ -118,6 +118,15 @@ async fn a_session_talks_by_requests() {
     client.expect("42[\"a\"]\u{1e}42[\"b\"]").await;
 }
 
+/// The Java client breaks its base64 into lines, as mails do.
+#[tokio::test]
+async fn base64_in_lines_is_base64() {
+    let (_server, client) = joined(Config::default()).await;
+    let one = r#"{"_placeholder":true,"num":0}"#;
+    assert_eq!(client.post(format!("451-7[\"echo\",{one}]\u{1e}bAQID\r\nBA==\n")).await, 200);
+    client.expect(&format!("461-7[{one}]\u{1e}bAQIDBA==")).await;
+}
+
 #[tokio::test]
 async fn attachments_travel_as_base64() {
     let (_server, client) = joined(Config::default()).await;
