@@ -118,6 +118,29 @@ async fn a_session_talks_by_requests() {
     client.expect("42[\"a\"]\u{1e}42[\"b\"]").await;
 }
 
+/// The Python client reads no more than 16 in one payload.
+#[tokio::test]
+async fn an_answer_has_few_packets_and_the_next_has_the_rest() {
+    let (mut server, address) = listen(Config::default()).await;
+    let client = Poller::open(address).await;
+    client.join().await;
+    let connection = server.connection().await;
+    let one = r#"{"_placeholder":true,"num":0}"#;
+    for n in 0..12 {
+        connection.emit_binary("n", &format!("{n},{one}"), &[vec![n].into()]).unwrap();
+    }
+    let mut packets = Vec::new();
+    while packets.len() < 24 {
+        let (status, payload) = client.poll().await;
+        let few: Vec<_> = payload.split('\u{1e}').map(str::to_owned).collect();
+        assert!(status == 200 && few.len() <= 16, "{status} {}", few.len());
+        packets.extend(few);
+    }
+    for (n, event) in packets.chunks(2).enumerate() {
+        assert_eq!(event[0], format!(r#"451-["n",{n},{one}]"#));
+    }
+}
+
 /// The Java client breaks its base64 into lines, as mails do.
 #[tokio::test]
 async fn base64_in_lines_is_base64() {
