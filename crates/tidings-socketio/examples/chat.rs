@@ -67,8 +67,8 @@ impl Handler for Chat {
             "say" => self.say(from, &event),
             "show" => self.show(from, &event),
             "look" => {
-                let whom = event.parse_first().unwrap_or_default();
-                let whom = self.room.lock().find(whom);
+                let whom: String = event.parse_first().unwrap_or_default();
+                let whom = self.room.lock().find(&whom);
                 return look(whom, from.clone()).map(Some).boxed();
             }
             // Not answered: who wants an acknowledgement waits until they have waited enough.

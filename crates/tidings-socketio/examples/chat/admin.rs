@@ -50,8 +50,8 @@ impl Handler for Admin {
     }
 
     fn event(&self, _: &Connection<()>, event: Event) -> BoxFuture<'static, Option<Reply>> {
-        let whom = event.parse_first().unwrap_or_default();
-        let whom = self.room.lock().find(whom);
+        let whom: String = event.parse_first().unwrap_or_default();
+        let whom = self.room.lock().find(&whom);
         let is_done = match (event.name(), whom) {
             ("kick", Some(whom)) => {
                 whom.disconnect("kicked");

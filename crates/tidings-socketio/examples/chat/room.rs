@@ -113,8 +113,8 @@ impl Room {
         }
     }
 
-    pub fn find(&self, name: String) -> Option<Connection<Member>> {
-        self.seats.get(&name)?.connection.clone()
+    pub fn find(&self, name: &str) -> Option<Connection<Member>> {
+        self.seats.get(name)?.connection.clone()
     }
 
     /// Gives the next position to a post and sends it to everybody. A client keeps the last argument of the last event,
