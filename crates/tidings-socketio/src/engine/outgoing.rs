@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use super::link::Link;
 use super::mailbox::Poll as PollRequest;
 use super::stream::AnyStream;
+use crate::codec::engine;
 use crate::frame::SharedFrame;
 use crate::steps::{Step, reached};
 
@@ -163,7 +164,9 @@ impl Outgoing {
         while payload.len() < POLL_BYTES_MAX
             && let Some(frame) = self.writing.pop_front_if(|frame| {
                 packets += frame.packets();
-                payload.is_empty() || packets <= POLL_PACKETS_MAX
+                // A close goes alone: socket.io-client takes it before what stands beside it, a DISCONNECT say.
+                let is_close = frame.engine_packet() == engine::CLOSE.as_bytes();
+                payload.is_empty() || (packets <= POLL_PACKETS_MAX && !is_close)
             })
         {
             frame.write_to_payload(&mut payload);

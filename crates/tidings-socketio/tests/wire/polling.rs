@@ -307,7 +307,9 @@ async fn the_application_says_goodbye_by_the_next_poll() {
     let connection = server.connection().await;
     connection.emit("last", "").unwrap();
     connection.disconnect("over");
-    client.expect("42[\"last\"]\u{1e}41\u{1e}1").await;
+    // Apart, because the JavaScript client takes a close before what stands beside it, and would come back.
+    client.expect("42[\"last\"]\u{1e}41").await;
+    client.expect("1").await;
     assert_eq!(server.ended().await, CloseReason::ServerDisconnected("over"));
     client.expect_gone().await;
     server.expect_nothing_left().await;

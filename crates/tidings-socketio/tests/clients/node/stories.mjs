@@ -56,7 +56,7 @@ const stories = {
   "recovery over polling": () => recovery(["polling"]),
 
   async "namespaces"() {
-    const [alice, bob] = [await Person.entered("alice"), await Person.entered("bob")];
+    const [alice, bob] = [await Person.entered("alice"), await Person.entered("bob", { transports: ["polling"] })];
     const intruder = bob.admin({ password: "guessed" });
     const [error] = await next(intruder, "connect_error");
     deepEqual([error.message, error.data], ["That is not the password", { code: "password_wrong" }]);
