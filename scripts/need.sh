@@ -8,6 +8,8 @@ missing() {
     rustfmt) ! cargo fmt --version >/dev/null 2>&1 ;;
     clippy) ! cargo clippy --version >/dev/null 2>&1 ;;
     node) ! node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' >/dev/null 2>&1 ;;
+    venv) ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1 ;;
+    javac) ! javac --version 2>/dev/null | grep -qE '^javac (1[7-9]|[2-9][0-9])' ;;
     postgres) [ ! -x /usr/lib/postgresql/15/bin/postgres ] || ! command -v psql >/dev/null 2>&1 ;;
     *) ! command -v "$1" >/dev/null 2>&1 ;;
   esac
@@ -19,6 +21,9 @@ package_of() {
     cc) echo build-essential ;;
     node) echo nodejs ;;
     postgres) echo postgresql-15 ;;
+    venv) echo python3-venv ;;
+    javac) echo default-jdk-headless ;;
+    mvn) echo maven ;;
     taskset | setpriv) echo util-linux ;;
     npm | curl | faketime | redis-server) echo "$1" ;;
   esac
@@ -41,6 +46,8 @@ how_to_get() {
     cargo) echo "Rust, by rustup (https://rustup.rs); the version is in rust-toolchain.toml" ;;
     rustfmt | clippy) echo "rustup component add $1" ;;
     node) echo "Node.js 20 or newer" ;;
+    venv) echo "Python 3 with venv (Debian: apt-get install python3-venv)" ;;
+    javac) echo "a JDK, 17 or newer (Debian: apt-get install default-jdk-headless)" ;;
     cc) echo "a C compiler (Debian: apt-get install build-essential)" ;;
     *) echo "$1 (Debian: apt-get install $(package_of "$1"))" ;;
   esac

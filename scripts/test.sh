@@ -25,4 +25,7 @@ step "tests"
 ulimit -n "$(ulimit -Hn)"
 cargo test --locked --workspace --quiet
 
+step "stories of stock clients"
+scripts/clients.sh
+
 step "green"

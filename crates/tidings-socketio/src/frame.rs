@@ -131,6 +131,11 @@ impl SharedFrame {
         &self.0.bytes[self.0.text.clone()]
     }
 
+    /// How many packets of a payload it makes.
+    pub(crate) fn packets(&self) -> usize {
+        usize::from(!self.0.text.is_empty()) + self.0.attachments.len()
+    }
+
     /// Adds its packets to a payload of long-polling, which has none for what is WebSocket's own.
     pub(crate) fn write_to_payload(&self, payload: &mut Vec<u8>) {
         if !self.0.text.is_empty() {

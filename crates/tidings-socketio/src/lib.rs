@@ -1,9 +1,7 @@
 //! Engine.IO v4 and Socket.IO v5 server: codecs without I/O, transport, connection, server; knows no chat.
 //!
-//! Supported: the WebSocket transport, the main namespace, events and acknowledgements both ways, heartbeats, every
-//! answer of the Node server to a wrong handshake. Not yet: long-polling and the upgrade from it, binary events
-//! (refused as a parse error), connection state recovery, other namespaces, rooms. Not planned: Engine.IO v3,
-//! permessage-deflate, WebTransport.
+//! What is supported and what is not, beside the Node server and with which clients, is in the crate's README, with
+//! every limit and every reason why a connection ends.
 //!
 //! An application implements [`Handler`] and gives each upgrade request to [`Server::handle`]:
 //!
@@ -63,3 +61,8 @@ pub use socket::{
     AckError, ConnectError, Connection, Event, Handler, Handshake, Middleware, Namespace, Namespaces, Reply,
     Server,
 };
+
+/// Its example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,15 +17,18 @@ use tokio::net::TcpListener;
 /// From the end of one answer to the end of the next request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Answers every request on the port of the environment's `PORT`, or 3000, for ever.
+/// Answers every request on the port of the environment's `PORT`, or 3000, of the address `HOST`, or of all, for ever.
+/// Port 0 is any that is free.
 pub async fn serve<A, F>(answer: A) -> std::io::Result<()>
 where
     A: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
     let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
-    println!("listening on http://localhost:{port}");
+    let host = std::env::var("HOST").ok().and_then(|host| host.parse().ok());
+    let host = host.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let listener = TcpListener::bind((host, port)).await?;
+    println!("listening on http://localhost:{}", listener.local_addr()?.port());
     loop {
         let (stream, remote_addr) = listener.accept().await?;
         stream.set_nodelay(true)?;

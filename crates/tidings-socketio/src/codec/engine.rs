@@ -90,9 +90,20 @@ pub fn decode_payload(
         return Err(DecodeError::TooMany);
     }
     Ok(payload.split(separator).map(|packet| match packet.strip_prefix(BINARY) {
-        Some(base64) => BASE64.decode(base64).map(PayloadPacket::Binary).map_err(|_| DecodeError::Base64),
+        Some(base64) => decode_base64(base64).map(PayloadPacket::Binary),
         None => Ok(PayloadPacket::Text(packet)),
     }))
+}
+
+/// Some clients, Java's for one, break it into lines.
+fn decode_base64(base64: &str) -> Result<Vec<u8>, DecodeError> {
+    const LINE_ENDS: [char; 2] = ['\r', '\n'];
+    let decoded = if base64.contains(LINE_ENDS) {
+        BASE64.decode(base64.replace(LINE_ENDS, ""))
+    } else {
+        BASE64.decode(base64)
+    };
+    decoded.map_err(|_| DecodeError::Base64)
 }
 
 /// Adds a packet to a payload that is being written.

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use super::link::Link;
 use super::mailbox::Poll as PollRequest;
 use super::stream::AnyStream;
+use crate::codec::engine;
 use crate::frame::SharedFrame;
 use crate::steps::{Step, reached};
 
@@ -20,6 +21,8 @@ const FLUSH_FRAMES_MAX: usize = 64;
 const IDLE_FRAMES: usize = 16;
 /// What one answer to a poll carries, but for its last frame: the client reads it whole before it sees any of it.
 const POLL_BYTES_MAX: usize = 256 * 1024;
+/// Packets of one answer, but for a frame that has more: python-engineio refuses an answer of over 16.
+const POLL_PACKETS_MAX: usize = 16;
 
 /// Where frames go, and those that are on their way.
 pub(super) struct Outgoing {
@@ -157,9 +160,14 @@ impl Outgoing {
         }
         let To::Poll(Some(_)) = &self.to else { return Flushed::Blocked };
         reached(Step::Flushing);
-        let (mut payload, mut frames, mut cost_bytes, mut tag) = (Vec::new(), 0, 0, 0);
+        let (mut payload, mut packets, mut frames, mut cost_bytes, mut tag) = (Vec::new(), 0, 0, 0, 0);
         while payload.len() < POLL_BYTES_MAX
-            && let Some(frame) = self.writing.pop_front()
+            && let Some(frame) = self.writing.pop_front_if(|frame| {
+                packets += frame.packets();
+                // A close goes alone: socket.io-client takes it before what stands beside it, a DISCONNECT say.
+                let is_close = frame.engine_packet() == engine::CLOSE.as_bytes();
+                payload.is_empty() || (packets <= POLL_PACKETS_MAX && !is_close)
+            })
         {
             frame.write_to_payload(&mut payload);
             frames += 1;
