@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use socket2::SockRef;
 
 use crate::wire::{http, websocket};
 
@@ -124,10 +125,12 @@ impl Engine {
         self.links.iter().flatten().count()
     }
 
-    /// Ends a connection without a word and without telling the listener.
+    /// Ends a connection without a word and without telling the listener. It is reset: closed in order, its port would
+    /// wait for a minute, and with thousands that wait the kernel takes milliseconds to find a free one.
     pub(crate) fn drop_link(&mut self, id: LinkId) {
         if let Some(link) = self.links.get_mut(id.0).and_then(Option::take) {
             let _ = epoll::delete(&self.epoll, &link.stream);
+            let _ = SockRef::from(&link.stream).set_linger(Some(Duration::ZERO));
         }
     }
 
