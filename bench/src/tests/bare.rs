@@ -36,13 +36,14 @@ fn verdict_over(server: Own, lie: Lie) -> Verdict {
         door: Door::Socket,
         choice: Choice::InTurn,
         client_ids: ClientIds::V7,
-        rate: Rate::InFlight(4),
+        // By the clock, so that enough is sent on a machine that is busy with other tests.
+        rate: Rate::PerSecond(100.0),
         warm_up: Duration::ZERO,
-        measured: Duration::from_millis(200),
+        measured: Duration::from_millis(300),
     };
-    let measured = measure(&mut engine, &mut crowd, std::process::id(), &series).unwrap();
-    assert!(measured.verdict.acknowledged > 12, "enough was sent: {measured:?}");
-    measured.verdict
+    let verdict = measure(&mut engine, &mut crowd, std::process::id(), &series).unwrap().verdict;
+    assert!(verdict.acknowledged > 8, "enough was sent: {verdict:?}");
+    verdict
 }
 
 #[test]
