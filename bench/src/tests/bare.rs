@@ -63,6 +63,25 @@ fn a_frame_that_one_member_does_not_get_is_lost() {
     }
 }
 
+#[test]
+fn an_upgrade_is_all_that_a_storm_wants_of_the_floor() {
+    let world = World { conversations: Vec::new(), ..World::planned(&Plan::rooms(3, 4)) };
+    let tokens = vec![String::new(); 12];
+    let mut engine = Engine::new().unwrap();
+    let mut crowd = Crowd::new(Dialect::Upgrade, start(Own::Floor), world, tokens);
+    for _ in 0..2 {
+        crowd.connect_devices(&mut engine, Joining::default()).unwrap();
+        assert_eq!(engine.link_count(), 12);
+        crowd.drop_devices(&mut engine);
+        assert_eq!(engine.link_count(), 0);
+    }
+    // Tokens that say nothing were not shown: with them nobody is let in.
+    crowd.dialect = Dialect::Bare;
+    crowd.address = start(Own::Library);
+    let refused = crowd.connect_devices(&mut engine, Joining::default()).unwrap_err().to_string();
+    assert!(refused.contains("unauthorized"), "{refused}");
+}
+
 /// What one client hears.
 #[derive(Default)]
 struct Ears {
