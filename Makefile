@@ -16,7 +16,7 @@ chaos: ## The long reliability tests, more than an hour: each prints what was ac
 	@scripts/need.sh cc cargo faketime
 	scripts/chaos.sh
 
-bench: ## Measure, beside the peer and what the machine can do: about half an hour; BENCH=--quick for six
+bench: ## Measure, beside the peer and what the machine can do: about forty minutes; BENCH=--quick for twelve
 	@scripts/need.sh cc cargo node npm postgres redis-server taskset setpriv
 	scripts/bench.sh $(BENCH)
 

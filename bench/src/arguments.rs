@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Parser;
 
+use crate::bare::Own;
 use crate::scenario;
 use crate::stage::Bench;
 
@@ -18,7 +19,7 @@ const ROUNDS_MAX: i64 = 100;
 #[derive(Debug, Parser)]
 #[command(name = "tidings-bench", version, about)]
 pub(crate) struct Arguments {
-    /// Six minutes instead of thirty: fewer rounds, shorter, smaller data sets.
+    /// Twelve minutes instead of forty: fewer rounds, shorter, smaller data sets.
     #[arg(long)]
     quick: bool,
     /// Only this scenario; may be given more than once.
@@ -42,6 +43,9 @@ pub(crate) struct Arguments {
     /// Remove the data sets that are kept, and stop.
     #[arg(long)]
     pub remove_data: bool,
+    /// Be a server without a database, which a run starts to compare with.
+    #[arg(long, value_name = "WHICH", hide = true)]
+    pub serve: Option<Own>,
 }
 
 fn names() -> Vec<&'static str> {

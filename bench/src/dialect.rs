@@ -7,11 +7,15 @@ use uuid::Uuid;
 
 use crate::wire::http;
 
-/// Which server.
+/// Which server, or of which servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Tidings,
     Node,
+    /// Those without a database. They take sends by socket alone.
+    Bare,
+    /// One that is asked for the upgrade to WebSocket and for nothing more.
+    Upgrade,
 }
 
 /// A message to be sent.
@@ -78,13 +82,14 @@ impl Dialect {
                     "\"}",
                 ],
             ),
+            Self::Bare | Self::Upgrade => unreachable!("no scenario sends there by REST"),
         }
     }
 
     /// Reads the message of a frame; nothing when the event is another.
     pub(crate) fn read_frame(self, event: &[u8]) -> Option<Message<'_>> {
         let name: &[u8] = match self {
-            Self::Tidings => b"[\"message:new\",",
+            Self::Tidings | Self::Bare | Self::Upgrade => b"[\"message:new\",",
             Self::Node => b"[\"message\",",
         };
         let mut json = serde_json::Deserializer::from_slice(event.strip_prefix(name)?);

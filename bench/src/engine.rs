@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use socket2::SockRef;
 
 use crate::wire::{http, websocket};
 
@@ -43,6 +44,8 @@ pub(crate) enum Protocol {
     Http,
     /// A Socket.IO connection with this `auth`, as JSON.
     Socket { auth: String },
+    /// An upgrade to WebSocket, and nothing after it.
+    Upgrade,
 }
 
 /// What arrived on a link.
@@ -74,6 +77,7 @@ pub(crate) struct Engine {
     scratch: Vec<u8>,
     began: Instant,
     mask: u32,
+    receive_bytes: Option<usize>,
 }
 
 impl Engine {
@@ -87,7 +91,13 @@ impl Engine {
             scratch: vec![0; READ_BYTES_MAX],
             began: Instant::now(),
             mask: 0x9e37_79b9,
+            receive_bytes: None,
         })
+    }
+
+    /// One whose connections' kernel buffers hold about this much: who does not turn it is soon felt by the server.
+    pub(crate) fn with_receive_bytes(receive_bytes: usize) -> anyhow::Result<Self> {
+        Ok(Self { receive_bytes: Some(receive_bytes), ..Self::new()? })
     }
 
     pub(crate) fn now(&self) -> Nanos {
@@ -102,17 +112,25 @@ impl Engine {
         protocol: &Protocol,
     ) -> anyhow::Result<LinkId> {
         let id = LinkId(self.links.len());
-        let link = Link::connect(to, from, protocol).with_context(|| format!("cannot connect to {to}"))?;
+        let link = Link::connect(to, from, protocol, self.receive_bytes)
+            .with_context(|| format!("cannot connect to {to}"))?;
         let data = EventData::new_u64(id.0 as u64);
         epoll::add(&self.epoll, &link.stream, data, EventFlags::IN | EventFlags::OUT)?;
         self.links.push(Some(link));
         Ok(id)
     }
 
-    /// Ends a connection without a word and without telling the listener.
+    /// Connections that have not ended, as far as the turns have shown.
+    pub(crate) fn link_count(&self) -> usize {
+        self.links.iter().flatten().count()
+    }
+
+    /// Ends a connection without a word and without telling the listener. It is reset: closed in order, its port would
+    /// wait for a minute, and with thousands that wait the kernel takes milliseconds to find a free one.
     pub(crate) fn drop_link(&mut self, id: LinkId) {
         if let Some(link) = self.links.get_mut(id.0).and_then(Option::take) {
             let _ = epoll::delete(&self.epoll, &link.stream);
+            let _ = SockRef::from(&link.stream).set_linger(Some(Duration::ZERO));
         }
     }
 

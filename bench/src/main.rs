@@ -1,10 +1,11 @@
 //! The load generator: it drives Tidings and the peer from one thread, and checks what arrives while it measures.
 //!
 //! `engine` is the event loop, `wire` its own codecs, `crowd` the clients, `checker` what the guarantee says of them,
-//! `measure` one series of sends, `seed` data sets, `scenario` what is measured, `report` the table. To add a
-//! scenario: a file in `scenario`, and a line in its list.
+//! `measure` one series of sends, `seed` data sets, `bare` servers without a database to compare with, `scenario` what
+//! is measured, `report` the table. To add a scenario: a file in `scenario`, and a line in its list.
 
 mod arguments;
+mod bare;
 mod checker;
 mod cpu;
 mod crowd;
@@ -34,9 +35,17 @@ use clap::Parser as _;
 use arguments::Arguments;
 use report::Report;
 
+/// As the product's: what the library keeps for a connection is compared with what the product keeps.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments) {
+    let done = match arguments.serve {
+        Some(server) => server.serve().map(|()| true),
+        None => run(&arguments),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

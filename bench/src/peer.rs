@@ -11,9 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use tempfile::TempDir;
-use tidings_core::clock::Timestamp;
-use tidings_core::ids::{IdSource as _, SessionId, SystemIds, UserId};
-use uuid::Uuid;
+use tidings_core::ids::{IdSource as _, SystemIds};
 
 use crate::cpu;
 use crate::crowd::Crowd;
@@ -22,7 +20,7 @@ use crate::engine::Engine;
 use crate::seed::Plan;
 use crate::server::{Server, command};
 use crate::stage::{Bench, Cores, Stage};
-use crate::world::{Conversation, Person, World};
+use crate::world::World;
 
 use backends::Backends;
 
@@ -80,25 +78,10 @@ impl Peer {
         wait_for(address)?;
         let tokens = tokens(program, plan.people)?;
         Cores::Apart.pin_generator();
-        let crowd = Crowd::new(Dialect::Node, address, world(plan), tokens);
+        let crowd = Crowd::new(Dialect::Node, address, World::planned(plan), tokens);
         let stage = Stage { server, engine: Engine::new()?, crowd };
         Ok(Self { stage, _backends: backends, _dir: dir })
     }
-}
-
-/// The same people and conversations as in a data set of the plan. The peer checks no membership.
-fn world(plan: &Plan) -> World {
-    let people = (0..plan.people).map(|n| Person {
-        user: UserId(Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0000 + u128::from(n))),
-        session: SessionId(Uuid::nil()),
-    });
-    let conversations = (0..plan.conversations).map(|n| Conversation {
-        id: SystemIds.uuid(Timestamp(i64::from(n))).to_string(),
-        members: (0..plan.members).map(|k| (n * plan.stride + k) % plan.people).collect(),
-        seq: 0,
-        pos: 0,
-    });
-    World { people: people.collect(), conversations: conversations.collect() }
 }
 
 fn tokens(program: &Path, count: u32) -> anyhow::Result<Vec<String>> {

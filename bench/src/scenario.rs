@@ -2,12 +2,15 @@
 
 mod connect;
 mod fan_out;
+mod fan_out_bare;
 mod history;
 mod machine;
 mod recovery;
 mod sends;
 mod size;
+mod slow_readers;
 mod start;
+mod storm;
 mod tier;
 
 use crate::report::Report;
@@ -17,11 +20,14 @@ use crate::stage::Bench;
 pub(crate) type Scenario = fn(&Bench, &mut Report) -> anyhow::Result<()>;
 
 /// Every scenario by name, in the order in which they run.
-pub(crate) const ALL: [(&str, Scenario); 10] = [
+pub(crate) const ALL: [(&str, Scenario); 13] = [
     ("machine", machine::run),
     ("sends", sends::run),
     ("fan-out", fan_out::run),
+    ("fan-out-bare", fan_out_bare::run),
     ("connect", connect::run),
+    ("storm", storm::run),
+    ("slow-readers", slow_readers::run),
     ("history", history::run),
     ("size", size::run),
     ("tier", tier::run),

@@ -41,7 +41,7 @@ impl Server {
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TIDINGS_")) {
             command.env_remove(name);
         }
-        let mut child = command
+        let child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .env("TIDINGS_LOG", "warn")
@@ -50,6 +50,11 @@ impl Server {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {}", binary.display()))?;
+        Self::listening(child).with_context(|| format!("see {}", log_of(data_dir).display()))
+    }
+
+    /// A server that says on its standard output where it listens.
+    pub(crate) fn listening(mut child: Child) -> anyhow::Result<Self> {
         let said = child.stdout.take().context("the server's output")?;
         let address = BufReader::new(said).lines().map_while(Result::ok).find_map(|line| {
             let url = line.trim().strip_prefix("Open")?.trim().trim_end_matches('/').to_owned();
@@ -59,8 +64,7 @@ impl Server {
             Some(address) => Ok(Self { address, child }),
             None => {
                 let _ = child.kill();
-                let status = child.wait()?;
-                bail!("the server did not come up ({status}); see {}", log_of(data_dir).display());
+                bail!("the server did not come up ({})", child.wait()?);
             }
         }
     }

@@ -128,7 +128,8 @@ impl Stage {
     ) -> anyhow::Result<Measured> {
         let measured = measure(&mut self.engine, &mut self.crowd, self.server.pid(), series)?;
         let verdict = &measured.verdict;
-        if self.crowd.dialect == Dialect::Tidings && !verdict.is_good() {
+        // The peer puts two at once in one conversation out of order.
+        if self.crowd.dialect != Dialect::Node && !verdict.is_good() {
             report.fail(format!("{line}: {verdict:?}"));
         }
         Ok(measured)

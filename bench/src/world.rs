@@ -6,12 +6,14 @@ use std::thread;
 
 use anyhow::Context as _;
 use rusqlite::Connection;
-use tidings_core::clock::{Clock as _, SystemClock};
-use tidings_core::ids::{AppId, SessionId, UserId};
+use tidings_core::clock::{Clock as _, SystemClock, Timestamp};
+use tidings_core::ids::{AppId, IdSource as _, SessionId, SystemIds, UserId};
 use tidings_core::limits::ACCESS_TOKEN_SECONDS;
 use tidings_core::sessions::AccessTokens;
 use tidings_server::keys;
 use uuid::Uuid;
+
+use crate::seed::Plan;
 
 /// Tokens are signed by this many workers; one RSA signature takes half a millisecond.
 const SIGNERS: usize = 2;
@@ -77,6 +79,21 @@ impl World {
             conversations[*place].members.push(*member);
         }
         Ok(Self { people, conversations })
+    }
+
+    /// The same people and conversations as in a data set of the plan, for servers that check no membership.
+    pub(crate) fn planned(plan: &Plan) -> Self {
+        let people = (0..plan.people).map(|n| Person {
+            user: UserId(Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0000 + u128::from(n))),
+            session: SessionId(Uuid::nil()),
+        });
+        let conversations = (0..plan.conversations).map(|n| Conversation {
+            id: SystemIds.uuid(Timestamp(i64::from(n))).to_string(),
+            members: (0..plan.members).map(|k| (n * plan.stride + k) % plan.people).collect(),
+            seq: 0,
+            pos: 0,
+        });
+        Self { people: people.collect(), conversations: conversations.collect() }
     }
 
     /// An access token for each of these people, signed with the data directory's own key. They live [`TOKEN_SECONDS`],

@@ -75,7 +75,11 @@ impl Crowd {
         let source =
             u8::try_from(person / SOURCE_SOCKETS_MAX + 1).context("too many sockets for the addresses")?;
         let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, source));
-        let link = engine.connect(self.address, Some(from), &Protocol::Socket { auth })?;
+        let protocol = match self.dialect {
+            Dialect::Upgrade => Protocol::Upgrade,
+            Dialect::Tidings | Dialect::Node | Dialect::Bare => Protocol::Socket { auth },
+        };
+        let link = engine.connect(self.address, Some(from), &protocol)?;
         self.give_role(link, Role::Device(person));
         self.devices.push(Device {
             link,
@@ -88,7 +92,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// The handshake is over. Tidings says by itself when the device is live; the peer wants to be told the rooms.
+    /// The handshake is over. Tidings says by itself when the device is live; the others want to be told the rooms.
     pub(super) fn on_device_open(&mut self, engine: &mut Engine, n: u32) {
         if self.dialect == Dialect::Tidings {
             return;
@@ -103,6 +107,7 @@ impl Crowd {
                 engine.send_packet(device.link, &parts);
             }
         }
+        self.live += usize::from(device.joins == 0);
     }
 
     /// Opens connections for requests until there are this many.

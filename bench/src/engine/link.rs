@@ -22,10 +22,18 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn connect(to: SocketAddr, from: Option<IpAddr>, protocol: &Protocol) -> io::Result<Self> {
+    pub(super) fn connect(
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        protocol: &Protocol,
+        receive_bytes: Option<usize>,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
+        if let Some(receive_bytes) = receive_bytes {
+            socket.set_recv_buffer_size(receive_bytes)?;
+        }
         if let Some(from) = from {
             socket.bind(&SocketAddr::from((from, 0)).into())?;
         }
@@ -37,7 +45,8 @@ impl Link {
         }
         let reader = match protocol {
             Protocol::Http => Reader::Http,
-            Protocol::Socket { auth } => Reader::Upgrading { auth: auth.clone() },
+            Protocol::Socket { auth } => Reader::Upgrading { auth: Some(auth.clone()) },
+            Protocol::Upgrade => Reader::Upgrading { auth: None },
         };
         let watched = EventFlags::IN | EventFlags::OUT;
         Ok(Self {

@@ -8,10 +8,12 @@ use crate::wire::{Malformed, http, websocket};
 pub(super) enum Reader {
     /// Requests and answers, for ever.
     Http,
-    /// The upgrade is asked for.
-    Upgrading { auth: String },
+    /// The upgrade is asked for, and with an `auth` what follows it.
+    Upgrading { auth: Option<String> },
     /// Frames.
     Socket { auth: String },
+    /// What comes after the upgrade is not looked at.
+    Deaf,
 }
 
 /// One thing that the server said.
@@ -44,9 +46,16 @@ impl Reader {
                     let reason = format!("no upgrade: {} {body}", answer.status);
                     return Ok(Some((answer.bytes, Said::End(reason))));
                 }
-                *self = Self::Socket { auth: std::mem::take(auth) };
-                Ok(Some((answer.bytes, Said::Nothing)))
+                let bytes = answer.bytes;
+                let Some(auth) = auth.take() else {
+                    *self = Self::Deaf;
+                    return Ok(Some((bytes, Said::Connected)));
+                };
+                *self = Self::Socket { auth };
+                Ok(Some((bytes, Said::Nothing)))
             }
+            Self::Deaf if input.is_empty() => Ok(None),
+            Self::Deaf => Ok(Some((input.len(), Said::Nothing))),
             Self::Socket { auth } => {
                 let Some(frame) = websocket::read_frame(input)? else { return Ok(None) };
                 let said = match frame.opcode {

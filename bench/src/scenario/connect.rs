@@ -1,7 +1,8 @@
 //! Coming online: CPU for each connect with a token that was never seen (P6), memory of an idle connection (P5), CPU
 //! for each connect with a token seen before, and for each resume from the tail in memory. Of the peer the same, as
-//! far as it has it.
+//! far as it has it; and of the servers without a database, of which each connection joins nothing.
 
+use crate::bare::{Bare, FLOOR, LIBRARY};
 use crate::cpu::{self, CpuTime};
 use crate::crowd::Joining;
 use crate::measure::{as_float, micros};
@@ -9,6 +10,7 @@ use crate::peer::Peer;
 use crate::report::Report;
 use crate::seed::Plan;
 use crate::stage::{Bench, Cores, Stage};
+use crate::world::World;
 
 /// Connects that are under way at a time.
 const AT_ONCE: usize = 64;
@@ -31,6 +33,14 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
         stage.server.stop()?;
         if let Some(mut peer) = Peer::start_if_wanted_without_devices(bench, &plan)? {
             connects(report, &mut peer.stage, &peer_line, "CPU a connect", false)?;
+        }
+        for bare in [LIBRARY, FLOOR, Bare::Node] {
+            let world = World { conversations: Vec::new(), ..World::planned(&plan) };
+            if let Some(mut stage) = bare.start(bench, world)? {
+                let line = format!("{}, {line}", bare.name());
+                report.add(&line, "process base (P5)", "MiB", mib(stage.server.pid()));
+                connects(report, &mut stage, &line, "CPU a connect", false)?;
+            }
         }
     }
     Ok(())

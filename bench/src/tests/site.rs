@@ -17,8 +17,8 @@ use crate::world::World;
 /// A running server and what was seeded.
 pub(super) struct Site {
     pub address: SocketAddr,
-    world: World,
-    tokens: Vec<String>,
+    pub world: World,
+    pub tokens: Vec<String>,
     _running: Running,
     _dir: TempDir,
 }
