@@ -48,6 +48,18 @@ pub(super) async fn serve<A: Application>(
             () = until_true(&mut draining) => return,
         }
     };
+    // Not a part of this task where the connection was taken: that is most of them, and they come in storms.
+    Box::pin(serve_http(stream, remote, is_reserved, first_request_by, application, draining)).await;
+}
+
+async fn serve_http<A: Application>(
+    stream: TcpStream,
+    remote: SocketAddr,
+    is_reserved: bool,
+    first_request_by: Instant,
+    application: Arc<A>,
+    mut draining: watch::Receiver<bool>,
+) {
     let has_asked = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&has_asked);
     let service = service_fn(move |request| {

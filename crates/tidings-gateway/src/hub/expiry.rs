@@ -8,20 +8,20 @@ use tidings_socketio::{Connection, ConnectionId};
 use super::Member;
 
 #[derive(Default)]
-pub(super) struct Expiries(BTreeMap<(Timestamp, String), Connection<Member>>);
+pub(super) struct Expiries(BTreeMap<(Timestamp, Option<ConnectionId>), Connection<Member>>);
 
 impl Expiries {
     pub fn insert(&mut self, expires_at: Timestamp, connection: Connection<Member>) {
-        self.0.insert((expires_at, connection.id().to_string()), connection);
+        self.0.insert((expires_at, Some(connection.id())), connection);
     }
 
     pub fn remove(&mut self, expires_at: Timestamp, id: ConnectionId) {
-        self.0.remove(&(expires_at, id.to_string()));
+        self.0.remove(&(expires_at, Some(id)));
     }
 
     pub fn take_due(&mut self, now: Timestamp) -> Vec<Connection<Member>> {
-        // Everything at or before `now`: the first key of the next millisecond parts them.
-        let later = self.0.split_off(&(Timestamp(now.0 + 1), String::new()));
+        // Everything at or before `now`: what comes before every key of the next millisecond parts them.
+        let later = self.0.split_off(&(Timestamp(now.0 + 1), None));
         std::mem::replace(&mut self.0, later).into_values().collect()
     }
 }

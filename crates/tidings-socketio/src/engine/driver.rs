@@ -99,7 +99,7 @@ impl<C: Conversation> Driver<C> {
         self.check_wish()?;
         self.exchange(cx, now)?;
         self.check_time(now)?;
-        self.take_polls(cx)?;
+        self.take_polls(cx, now)?;
         self.flush(cx, now)?;
         // The conversation's own frames may have been one too many.
         self.check_wish()
@@ -145,17 +145,17 @@ impl<C: Conversation> Driver<C> {
             }
             Input::Polling(polling) => {
                 let upgraded = polling.receive(&mut taker, link, config, cx)?;
-                let Poll::Ready(Some(stream)) = upgraded else {
+                let Poll::Ready(Some(mut upgraded)) = upgraded else {
                     return Ok(if upgraded.is_pending() {
                         Poll::Pending
                     } else {
                         Poll::Ready(Received::Full)
                     });
                 };
-                if let Some(waiting) = link.upgrade(stream.stream.shared()) {
+                if let Some(waiting) = link.upgrade(upgraded.stream.take_writer()) {
                     waiting.answer(engine::NOOP);
                 }
-                *input = Input::WebSocket(Box::new(stream));
+                *input = Input::WebSocket(Box::new(upgraded));
                 Ok(Poll::Ready(Received::Full))
             }
         }
@@ -177,9 +177,23 @@ impl<C: Conversation> Driver<C> {
     }
 
     /// Polls wait for frames, one at a time.
-    fn take_polls(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
-        let Input::Polling(polling) = &self.input else { return Ok(()) };
-        for poll in polling_requests(&self.link) {
+    fn take_polls(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), CloseReason> {
+        let polls = polling_requests(&self.link);
+        if !polls.is_empty()
+            && let Input::Polling(polling) = &mut self.input
+            && let Some(probe) = &mut polling.probe
+        {
+            probe.read_now();
+            if self.receive(cx, now)?.is_ready() {
+                // It is the transport now, and what came behind the upgrade is still to be taken.
+                cx.waker().wake_by_ref();
+            }
+        }
+        let Input::Polling(polling) = &self.input else {
+            polls.into_iter().for_each(PollRequest::refuse);
+            return Ok(());
+        };
+        for poll in polls {
             if let Err(poll) = self.link.wait(poll) {
                 poll.refuse();
                 return Err(CloseReason::PollOverlap);
@@ -355,11 +369,6 @@ impl Polling {
                     Some(_) => Probe::refuse(*input, cx),
                     None => self.probe = Some(Probe::new(*input, taker.now + config.upgrade_timeout)),
                 }
-            }
-            if mailbox.has_polls()
-                && let Some(probe) = &mut self.probe
-            {
-                probe.read_now();
             }
         }
         if let Some(post) = &mut self.post {

@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 
 use super::flusher::Flusher;
@@ -173,7 +173,11 @@ impl Link {
     /// for long.
     pub(super) fn clear(&self) {
         self.end();
-        *self.outgoing.lock() = Outgoing::new(To::Nobody);
+        let outgoing = std::mem::replace(&mut *self.outgoing.lock(), Outgoing::new(To::Nobody));
+        if let To::Tcp(writer) = outgoing.to {
+            // The task closes the whole socket: no call for one side of it.
+            writer.forget();
+        }
         *self.mailbox.lock() = None;
         let mut queue = self.queue.lock();
         queue.bytes = 0;
@@ -192,7 +196,7 @@ impl Link {
 
     /// Bytes that went out by a stream since the beginning.
     pub(super) fn written_bytes(&self) -> u64 {
-        self.outgoing.lock().total_bytes
+        self.outgoing.lock().frames.total_bytes
     }
 
     pub(crate) fn written_tag(&self) -> u64 {
@@ -239,9 +243,9 @@ impl Link {
     }
 
     /// From here on frames go to this stream. A poll that waits is given back.
-    pub(super) fn upgrade(&self, stream: Option<Arc<TcpStream>>) -> Option<PollRequest> {
+    pub(super) fn upgrade(&self, writer: Option<OwnedWriteHalf>) -> Option<PollRequest> {
         *self.mailbox.lock() = None;
-        let to = stream.map_or(To::Task, To::Tcp);
+        let to = writer.map_or(To::Task, To::Tcp);
         match std::mem::replace(&mut self.outgoing.lock().to, to) {
             To::Poll(waiting) => waiting,
             _ => None,

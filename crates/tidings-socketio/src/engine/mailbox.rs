@@ -74,10 +74,6 @@ impl Mailbox {
         Ok(())
     }
 
-    pub(super) fn has_polls(&self) -> bool {
-        !self.polls.is_empty()
-    }
-
     /// Not those that came behind a WebSocket which is on its way here: what it has said counts first.
     pub(super) fn take_polls(&mut self) -> Vec<Poll> {
         if self.probes_coming > 0 { Vec::new() } else { std::mem::take(&mut self.polls) }

@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 
 use super::link::Link;
 use super::mailbox::Poll as PollRequest;
@@ -27,6 +26,12 @@ const POLL_PACKETS_MAX: usize = 16;
 /// Where frames go, and those that are on their way.
 pub(super) struct Outgoing {
     pub(super) to: To,
+    pub(super) frames: Frames,
+}
+
+/// Frames on their way.
+#[derive(Default)]
+pub(super) struct Frames {
     /// Taken from the queue; of the first, so many bytes are written.
     writing: VecDeque<SharedFrame>,
     written: usize,
@@ -39,7 +44,7 @@ pub(super) enum To {
     /// To the poll that waits, if one does.
     Poll(Option<PollRequest>),
     /// To a socket, by whoever has something to write.
-    Tcp(Arc<TcpStream>),
+    Tcp(OwnedWriteHalf),
     /// To a stream that only the task can write to.
     Task,
     /// The session is over.
@@ -65,7 +70,7 @@ pub(super) enum Flushed {
 
 impl Outgoing {
     pub(super) fn new(to: To) -> Self {
-        Self { to, writing: VecDeque::new(), written: 0, total_bytes: 0 }
+        Self { to, frames: Frames::default() }
     }
 
     pub(super) fn wait(&mut self, poll: PollRequest) -> Result<(), PollRequest> {
@@ -79,26 +84,34 @@ impl Outgoing {
     }
 
     pub(super) fn flush(&mut self, link: &Link) -> Flushed {
-        let stream = match &mut self.to {
-            To::Tcp(stream) => Arc::clone(stream),
-            To::Poll(_) => return self.answer(link),
+        match &mut self.to {
+            To::Tcp(writer) => self.frames.write(link, |slices| {
+                let written = match slices {
+                    // The plain call is the cheaper one.
+                    [slice] => writer.try_write(slice),
+                    slices => writer.try_write_vectored(slices),
+                };
+                match written {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                    result => Poll::Ready(result),
+                }
+            }),
+            To::Poll(waiting) => self.frames.answer(link, waiting),
             To::Task => {
                 link.wake();
-                return Flushed::All;
+                Flushed::All
             }
-            To::Nobody => return Flushed::All,
-        };
-        self.write(link, |slices| match stream.try_write_vectored(slices) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            result => Poll::Ready(result),
-        })
+            To::Nobody => Flushed::All,
+        }
     }
 
     pub(super) fn flush_to(&mut self, link: &Link, way: &mut Way<'_, '_>) -> Flushed {
         let Way { stream, cx } = way;
-        self.write(link, |slices| Pin::new(&mut **stream).poll_write_vectored(cx, slices))
+        self.frames.write(link, |slices| Pin::new(&mut **stream).poll_write_vectored(cx, slices))
     }
+}
 
+impl Frames {
     fn write(
         &mut self,
         link: &Link,
@@ -114,14 +127,20 @@ impl Outgoing {
                 }
             }
             reached(Step::Flushing);
-            let mut slices = [IoSlice::new(&[]); FLUSH_FRAMES_MAX];
-            let mut count = 0;
-            for (slice, frame) in slices.iter_mut().zip(&self.writing) {
-                let skip = if count == 0 { self.written } else { 0 };
-                *slice = IoSlice::new(&frame.as_bytes()[skip..]);
-                count += 1;
-            }
-            match write(&slices[..count]) {
+            let result = match self.writing.len() {
+                1 => write(&[IoSlice::new(&self.writing[0].as_bytes()[self.written..])]),
+                _ => {
+                    let mut slices = [IoSlice::new(&[]); FLUSH_FRAMES_MAX];
+                    let mut count = 0;
+                    for (slice, frame) in slices.iter_mut().zip(&self.writing) {
+                        let skip = if count == 0 { self.written } else { 0 };
+                        *slice = IoSlice::new(&frame.as_bytes()[skip..]);
+                        count += 1;
+                    }
+                    write(&slices[..count])
+                }
+            };
+            match result {
                 Poll::Pending => return Flushed::Blocked,
                 Poll::Ready(Ok(0) | Err(_)) => return Flushed::Failed,
                 Poll::Ready(Ok(bytes)) => {
@@ -151,14 +170,14 @@ impl Outgoing {
     }
 
     /// Gives what is queued to the poll that waits.
-    fn answer(&mut self, link: &Link) -> Flushed {
+    fn answer(&mut self, link: &Link, waiting: &mut Option<PollRequest>) -> Flushed {
         if self.writing.is_empty() {
             link.swap_frames(&mut self.writing);
         }
         if self.writing.is_empty() {
             return Flushed::All;
         }
-        let To::Poll(Some(_)) = &self.to else { return Flushed::Blocked };
+        let Some(poll) = waiting.take() else { return Flushed::Blocked };
         reached(Step::Flushing);
         let (mut payload, mut packets, mut frames, mut cost_bytes, mut tag) = (Vec::new(), 0, 0, 0, 0);
         while payload.len() < POLL_BYTES_MAX
@@ -176,8 +195,7 @@ impl Outgoing {
                 tag = frame.tag();
             }
         }
-        let To::Poll(waiting) = &mut self.to else { return Flushed::Blocked };
-        if waiting.take().is_none_or(|poll| !poll.answer(payload)) {
+        if !poll.answer(payload) {
             return Flushed::Failed;
         }
         reached(Step::Flushed);

@@ -410,13 +410,13 @@ impl<P: Protocol> Slot<P> {
     /// The same for a stream on which nothing has been answered yet: `answer` goes out before the open packet, with it.
     pub(super) fn answer_and_serve(
         &self,
-        stream: Stream,
+        mut stream: Stream,
         answer: &[u8],
         peer: Peer,
         read_ahead: &[u8],
     ) -> Driver<P::Conversation> {
         let config = &self.shared.config;
-        let _ = self.link.upgrade(stream.shared());
+        let _ = self.link.upgrade(stream.take_writer());
         let open = engine::open(self.link.engine_id(), &[], config);
         self.link.send_from_task(SharedFrame::engine_behind(answer, &open));
         self.driver(Input::WebSocket(Box::new(WebSocketInput::new(stream, read_ahead, config))), peer)

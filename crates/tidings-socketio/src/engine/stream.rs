@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::io::{self, Read as _};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 /// One read. One buffer a thread serves all its connections: idle ones hold none.
 const READ_BYTES: usize = 64 * 1024;
@@ -23,9 +23,14 @@ pub(crate) trait AnyStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<I: AsyncRead + AsyncWrite + Send + Unpin> AnyStream for I {}
 
 /// A stream, and whether others than its task may write to it.
-pub(crate) enum Stream {
+pub(super) enum Stream {
     /// A bare socket: frames are written by whoever has some.
-    Tcp(Arc<TcpStream>),
+    Tcp {
+        /// Its task's.
+        read: OwnedReadHalf,
+        /// Until others may write.
+        write: Option<OwnedWriteHalf>,
+    },
     /// Anything else, such as TLS: only the task writes.
     Other(Box<dyn AnyStream>),
 }
@@ -42,7 +47,8 @@ pub(super) fn with_read_buffer<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
 impl Stream {
     /// A bare socket.
     pub(super) fn tcp(stream: TcpStream) -> Self {
-        Self::Tcp(Arc::new(stream))
+        let (read, write) = stream.into_split();
+        Self::Tcp { read, write: Some(write) }
     }
 
     /// Reads once and gives what came to `take`; nothing is the end of the stream.
@@ -60,29 +66,20 @@ impl Stream {
         buffer: &mut [u8],
         take: impl FnOnce(&[u8]) -> T,
     ) -> Poll<io::Result<T>> {
-        match self {
-            Self::Tcp(stream) => loop {
-                match stream.try_read(buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        ready!(stream.poll_read_ready(cx))?;
-                    }
-                    result => return Poll::Ready(result.map(|bytes| take(&buffer[..bytes]))),
-                }
-            },
-            Self::Other(stream) => {
-                let mut read = ReadBuf::new(buffer);
-                ready!(Pin::new(stream).poll_read(cx, &mut read))?;
-                Poll::Ready(Ok(take(read.filled())))
-            }
-        }
+        let mut seen = ReadBuf::new(buffer);
+        ready!(match self {
+            Self::Tcp { read, .. } => Pin::new(read).poll_read(cx, &mut seen),
+            Self::Other(stream) => Pin::new(stream).poll_read(cx, &mut seen),
+        })?;
+        Poll::Ready(Ok(take(seen.filled())))
     }
 
     /// Gives what is there at this instant, also where the runtime has not heard of it yet.
     pub(super) fn read_now(&mut self, take: impl FnOnce(&[u8])) {
-        let Self::Tcp(stream) = self else { return };
+        let Self::Tcp { read, .. } = self else { return };
         with_read_buffer(|buffer| {
             // The end and errors show when it is read in the usual way.
-            if let Ok(bytes) = (&*SockRef::from(&**stream)).read(buffer) {
+            if let Ok(bytes) = (&*SockRef::from(read.as_ref())).read(buffer) {
                 take(&buffer[..bytes]);
             }
         });
@@ -92,7 +89,7 @@ impl Stream {
     pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             // An error shows when it is written to.
-            Self::Tcp(stream) => stream.poll_write_ready(cx).map(|_| ()),
+            Self::Tcp { read, .. } => read.as_ref().poll_write_ready(cx).map(|_| ()),
             Self::Other(_) => Poll::Pending,
         }
     }
@@ -100,7 +97,9 @@ impl Stream {
     /// Writes a few bytes at once, all of them or the stream is of no use.
     pub(super) fn write_now(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> bool {
         match self {
-            Self::Tcp(stream) => stream.try_write(bytes).is_ok_and(|written| written == bytes.len()),
+            Self::Tcp { read, .. } => {
+                read.as_ref().try_write(bytes).is_ok_and(|written| written == bytes.len())
+            }
             Self::Other(stream) => {
                 let written = Pin::new(stream).poll_write(cx, bytes);
                 matches!(written, Poll::Ready(Ok(written)) if written == bytes.len())
@@ -111,9 +110,9 @@ impl Stream {
     /// Ends the outgoing side.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
-            Self::Tcp(stream) => {
+            Self::Tcp { read, .. } => {
                 // An error is one of a stream that has ended already.
-                let _ = SockRef::from(&**stream).shutdown(Shutdown::Write);
+                let _ = SockRef::from(read.as_ref()).shutdown(Shutdown::Write);
                 Poll::Ready(())
             }
             Self::Other(stream) => Pin::new(stream).poll_shutdown(cx).map(|_| ()),
@@ -121,9 +120,9 @@ impl Stream {
     }
 
     /// For others to write to.
-    pub(super) fn shared(&self) -> Option<Arc<TcpStream>> {
+    pub(super) fn take_writer(&mut self) -> Option<OwnedWriteHalf> {
         match self {
-            Self::Tcp(stream) => Some(Arc::clone(stream)),
+            Self::Tcp { write, .. } => write.take(),
             Self::Other(_) => None,
         }
     }
