@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -14,8 +14,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tidings_socketio::{
-    CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Reply, Server, SharedFrame,
+    Accepted, CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Reply, Server,
+    SharedFrame,
 };
+
+use tokio::net::TcpStream;
 
 use super::message::Sent;
 
@@ -107,18 +110,22 @@ async fn accept(listener: TcpListener) -> anyhow::Result<()> {
     loop {
         let (stream, remote_addr) = listener.accept().await.context("cannot accept")?;
         stream.set_nodelay(true)?;
-        let server = server.clone();
-        let service = service_fn(move |request| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(server.handle(request, remote_addr).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        // A connection that breaks is its client's affair.
-        tokio::spawn(async move {
-            let _ = connection.await;
-        });
+        tokio::spawn(serve_connection(stream, remote_addr, server.clone()));
     }
+}
+
+async fn serve_connection(stream: TcpStream, remote_addr: SocketAddr, server: Server) {
+    let Accepted::Http(stream) = server.accept(stream, remote_addr, |_| true, String::new).await else {
+        return;
+    };
+    let service = service_fn(move |request| {
+        let server = server.clone();
+        async move { Ok::<_, Infallible>(server.handle(request, remote_addr).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    // A connection that breaks is its client's affair.
+    let _ = Box::pin(connection).await;
 }
