@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tidings_socketio::codec::socket;
 use tidings_socketio::{
     CloseReason, Config, ConnectError, Connection, ConnectionId, Event, Handler, Handshake, Namespace,
-    Namespaces, Reply, Server,
+    Namespaces, Reply, Server, SharedFrame,
 };
 
 use crate::planted::is_planted;
@@ -19,6 +19,8 @@ pub const LIMITS: socket::Limits =
     socket::Limits { json_depth_max: 6, event_name_bytes_max: 24, attachments_max: 3 };
 /// What may wait for a client.
 const QUEUE_BYTES_MAX: usize = 8 * 1024;
+/// What may wait for a client that is sent something to spare.
+const SPARE_BYTES_MAX: usize = 1024;
 /// What the goodbye may add to it.
 const GOODBYE_BYTES_MAX: usize = 1024;
 const SLOW: Duration = Duration::from_secs(1);
@@ -182,6 +184,7 @@ impl Handler for App {
     }
 
     fn disconnected(&self, connection: &Connection<ConnectionId>, reason: CloseReason) {
+        assert!(!connection.is_open());
         let waiting = connection.queue_bytes();
         assert!(waiting <= QUEUE_BYTES_MAX + GOODBYE_BYTES_MAX, "{waiting} bytes wait");
         assert!(connection.emit("late", "").is_err(), "nothing is sent after the end");
@@ -206,6 +209,11 @@ async fn act(connection: Connection<ConnectionId>, event: Event) -> Option<Reply
             for _ in 0..FLOOD_EVENTS {
                 let _ = connection.emit("flood", args);
             }
+        }
+        "spare" => {
+            let frame = SharedFrame::event_in(connection.namespace(), "spare", args, &[], 0);
+            let sent = connection.try_send(frame, SPARE_BYTES_MAX);
+            assert!(sent != Ok(true) || connection.queue_bytes() <= SPARE_BYTES_MAX);
         }
         "ask" => {
             let reply = connection.emit_with_ack("question", args, attachments, SLOW).await.ok()?;

@@ -96,5 +96,5 @@ async fn read(mut stream: ReadHalf<DuplexStream>, mut wants_reading: watch::Rece
 }
 
 fn peer() -> Peer {
-    Peer { remote_addr: ([127, 0, 0, 1], 1).into(), headers: HeaderMap::new(), query: "EIO=4".into() }
+    Peer { remote_addr: ([192, 0, 2, 1], 1).into(), headers: HeaderMap::new(), query: "EIO=4".into() }
 }

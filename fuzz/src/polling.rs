@@ -84,7 +84,7 @@ fn note(body: &[u8], sent: &mut Sent) {
 async fn open(server: &Server) -> String {
     const QUERY: &str = "EIO=4&transport=polling";
     let request = Request::get(format!("/?{QUERY}")).body(Full::default()).expect("a request");
-    let answer = body(server.handle(request, ([127, 0, 0, 1], 1).into()).await).await;
+    let answer = body(server.handle(request, ([192, 0, 2, 1], 1).into()).await).await;
     let open: serde_json::Value = serde_json::from_slice(&answer[1..]).expect("an open packet");
     format!("{QUERY}&sid={}", open["sid"].as_str().expect("an id"))
 }
@@ -118,7 +118,7 @@ impl Client {
 
     async fn ask(&self, request: http::request::Builder, packets: &[u8]) -> (StatusCode, Bytes) {
         let request = request.body(Full::new(Bytes::copy_from_slice(packets))).expect("a request");
-        let answer = self.server.handle(request, ([127, 0, 0, 1], 1).into());
+        let answer = self.server.handle(request, ([192, 0, 2, 1], 1).into());
         let answer = tokio::time::timeout(PATIENCE, answer).await.expect("a request is never answered");
         let status = answer.status();
         assert!(matches!(status.as_u16(), 200 | 400 | 413), "{status}");
