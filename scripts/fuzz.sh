@@ -102,7 +102,8 @@ if [ -n "$lines" ]; then
     binary=$built/lines/$host/release/$target
     LLVM_PROFILE_FILE=$built/lines/$target.profraw \
       "$binary" -runs=0 "fuzz/corpus/$target" "$built/found/$target" >"$logs/$target-lines.log" 2>&1
-    profiles+=("$built/lines/$target.profraw") objects+=(--object "$binary")
+    # The first one stands without its option.
+    profiles+=("$built/lines/$target.profraw") objects+=(${objects[0]:+--object} "$binary")
   done
   "$tools/llvm-profdata" merge --sparse "${profiles[@]}" --output "$built/lines/all.profdata"
   "$tools/llvm-cov" report "${objects[@]}" --instr-profile "$built/lines/all.profdata" \
