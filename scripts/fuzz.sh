@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Fuzzes the Socket.IO server on the toolchain that builds it, without cargo-fuzz. Fails on a finding.
-#   scripts/fuzz.sh [--planted] [--lines] [--merge] [seconds per target [target…]]
+#   scripts/fuzz.sh [--planted] [--fresh] [--lines] [--merge] [seconds per target [target…]]
 # --planted: first, each target must find the mistake that is planted for it.
+# --fresh: begin from the corpus alone, without what earlier runs here have found.
 # --lines: at last, which lines of the product the inputs reach.
 # --merge: what was found goes into the corpus, as far as it reaches something new.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-planted='' lines='' merge=''
+planted='' fresh='' lines='' merge=''
 while [[ ${1:-} == --* ]]; do
   case $1 in
-    --planted | --lines | --merge) declare "${1#--}=yes" ;;
-    *) sed -n '3,6s/^# *//p' "$0" >&2 && exit 2 ;;
+    --planted | --fresh | --lines | --merge) declare "${1#--}=yes" ;;
+    *) sed -n '3,7s/^# *//p' "$0" >&2 && exit 2 ;;
   esac
   shift
 done
@@ -70,6 +71,10 @@ for target in "${targets[@]}"; do
     rm -r "$scratch"
   fi
   found=$built/found/$target
+  if [ -n "$fresh" ]; then
+    found=$built/fresh/$target
+    rm -rf "$found"
+  fi
   mkdir -p "$found"
   if fuzz "$target" "$log" "fuzz/artifacts/$target" -max_total_time="$seconds" "$found" "fuzz/corpus/$target"; then
     # libFuzzer's own counters: edges of the program, and how often each was taken.

@@ -34,6 +34,6 @@ step "stories of stock clients"
 scripts/clients.sh
 
 step "fuzzing, shortly: the corpus, a planted mistake for each target, and a few seconds of new inputs"
-scripts/fuzz.sh --planted 8
+scripts/fuzz.sh --planted --fresh 8
 
 step "green"
