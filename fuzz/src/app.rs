@@ -176,8 +176,7 @@ impl Handler for App {
         connection: &Connection<ConnectionId>,
         event: Event,
     ) -> BoxFuture<'static, Option<Reply>> {
-        let waiting = connection.queue_bytes();
-        assert!(waiting <= QUEUE_BYTES_MAX, "{waiting} bytes wait");
+        expect_bounded(connection, QUEUE_BYTES_MAX);
         assert!(event.first_json().is_none_or(|first| event.args_json().starts_with(first)));
         self.record().events.push((event.name().to_owned(), event.args_json().to_owned()));
         self.running(connection.id(), act(connection.clone(), event))
@@ -185,8 +184,7 @@ impl Handler for App {
 
     fn disconnected(&self, connection: &Connection<ConnectionId>, reason: CloseReason) {
         assert!(!connection.is_open());
-        let waiting = connection.queue_bytes();
-        assert!(waiting <= QUEUE_BYTES_MAX + GOODBYE_BYTES_MAX, "{waiting} bytes wait");
+        expect_bounded(connection, QUEUE_BYTES_MAX + GOODBYE_BYTES_MAX);
         assert!(connection.emit("late", "").is_err(), "nothing is sent after the end");
         if is_planted() && reason == CloseReason::ParseError && connection.namespace() == "/a" {
             // Who leaves a namespace of its own by a mistake is forgotten.
@@ -194,6 +192,11 @@ impl Handler for App {
         }
         self.record().go(connection.id(), Some(Stage::Connected(0)), Stage::Ended);
     }
+}
+
+fn expect_bounded(connection: &Connection<ConnectionId>, bytes_max: usize) {
+    let waiting = connection.queue_bytes();
+    assert!(waiting <= bytes_max, "{waiting} bytes wait");
 }
 
 async fn act(connection: Connection<ConnectionId>, event: Event) -> Option<Reply> {
@@ -208,6 +211,7 @@ async fn act(connection: Connection<ConnectionId>, event: Event) -> Option<Reply
         "flood" => {
             for _ in 0..FLOOD_EVENTS {
                 let _ = connection.emit("flood", args);
+                expect_bounded(&connection, QUEUE_BYTES_MAX);
             }
         }
         "spare" => {

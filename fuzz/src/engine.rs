@@ -97,9 +97,10 @@ fn read(payload: &str) -> Result<Packets<'_>, DecodeError> {
     Ok(packets)
 }
 
-/// RFC 4648 by its definition: six bits a symbol, padding may be missing, no bit may be left over.
+/// RFC 4648 by its definition: six bits a symbol, padding may be missing, no bit may be left over; in lines or not.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
     let symbols = text.trim_end_matches('=');
     let padding = text.len() - symbols.len();
     if padding > (4 - symbols.len() % 4) % 4 {
