@@ -10,6 +10,8 @@ missing() {
     node) ! node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' >/dev/null 2>&1 ;;
     venv) ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1 ;;
     javac) ! javac --version 2>/dev/null | grep -qE '^javac (1[7-9]|[2-9][0-9])' ;;
+    # To read coverage; of the compiler's own version.
+    llvm-tools) ! ls "$(rustc --print sysroot)"/lib/rustlib/*/bin/llvm-cov >/dev/null 2>&1 ;;
     postgres) [ ! -x /usr/lib/postgresql/15/bin/postgres ] || ! command -v psql >/dev/null 2>&1 ;;
     *) ! command -v "$1" >/dev/null 2>&1 ;;
   esac
@@ -18,7 +20,7 @@ missing() {
 # The distribution's package of a tool, for those that come from there.
 package_of() {
   case $1 in
-    cc) echo build-essential ;;
+    cc | c++) echo build-essential ;;
     node) echo nodejs ;;
     postgres) echo postgresql-15 ;;
     venv) echo python3-venv ;;
@@ -31,7 +33,7 @@ package_of() {
 
 install() {
   case $1 in
-    rustfmt | clippy) command -v rustup >/dev/null 2>&1 && rustup component add "$1" ;;
+    rustfmt | clippy | llvm-tools) command -v rustup >/dev/null 2>&1 && rustup component add "$1" ;;
     *)
       local package
       package=$(package_of "$1")
@@ -44,11 +46,11 @@ install() {
 how_to_get() {
   case $1 in
     cargo) echo "Rust, by rustup (https://rustup.rs); the version is in rust-toolchain.toml" ;;
-    rustfmt | clippy) echo "rustup component add $1" ;;
+    rustfmt | clippy | llvm-tools) echo "rustup component add $1" ;;
     node) echo "Node.js 20 or newer" ;;
     venv) echo "Python 3 with venv (Debian: apt-get install python3-venv)" ;;
     javac) echo "a JDK, 17 or newer (Debian: apt-get install default-jdk-headless)" ;;
-    cc) echo "a C compiler (Debian: apt-get install build-essential)" ;;
+    cc | c++) echo "a C and C++ compiler (Debian: apt-get install build-essential)" ;;
     *) echo "$1 (Debian: apt-get install $(package_of "$1"))" ;;
   esac
 }
