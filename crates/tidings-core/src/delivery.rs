@@ -26,7 +26,7 @@ use crate::ids::{ConversationId, LogId, Pos, StreamId, UserId};
 use crate::limits::ROSTER_BYTES_MAX;
 use crate::ports::event_log::{EventLog, Tailed};
 use crate::ports::outbox::Outbox;
-use crate::ports::store::Store;
+use crate::ports::store::{PageMax, Store};
 use crate::sessions::Revocations;
 use crate::sync::Token;
 
@@ -125,10 +125,11 @@ impl Delivery {
         self.tail.lock().untrack(user, self.clock.now());
     }
 
-    /// What the user was due after a place in the log, if the tail in memory holds all of it.
+    /// What the user was due after a place in the log, if the tail in memory holds all of it: a page, and one event more
+    /// where there is more.
     #[must_use]
-    pub fn tail_after(&self, user: UserId, after: LogId) -> Option<TailPart> {
-        self.tail.lock().after(user, after)
+    pub fn tail_after(&self, user: UserId, after: LogId, page_max: PageMax) -> Option<TailPart> {
+        self.tail.lock().after(user, after, page_max)
     }
 
     /// Whether [`Self::tail_after`] would give something.

@@ -11,7 +11,7 @@ mod refuse;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +35,11 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(60);
 /// What the kernel keeps of a connection whose peer does not read, beside what is on its way: the rest waits in our
 /// queue, where it is counted and bounded. Larger than what goes out in one system call.
 const UNSENT_BYTES_MAX: u32 = 128 * 1024;
-/// Connections on top of `connections_max` that are taken in for who watches the server.
+/// Connections on top of `connections_max` that are taken in for who watches the server, and as many again for who
+/// watches it from the same machine.
 const RESERVED: usize = 16;
+/// Of them for one address: the crowd that the reserve is there to survive comes back all the time.
+const RESERVED_OF_ADDRESS: usize = 2;
 /// When the process is out of descriptors, accepting fails at once and would spin.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
@@ -90,8 +93,7 @@ pub async fn serve<A: Application>(
 ) -> usize {
     let drained = draining.clone();
     let mut connections = JoinSet::new();
-    let (refuser, addresses) = (Refuser::new(), Addresses::default());
-    let reserved = Arc::new(Semaphore::new(RESERVED));
+    let (refuser, addresses, reserved) = (Refuser::new(), Addresses::default(), Reserve::default());
     loop {
         tokio::select! {
             biased;
@@ -103,7 +105,7 @@ pub async fn serve<A: Application>(
                     let place = if open < application.connections_max() {
                         addresses.take(remote.ip(), application.address_connections_max()).map(Place::Usual)
                     } else {
-                        Arc::clone(&reserved).try_acquire_owned().ok().map(Place::Reserved)
+                        reserved.take(remote.ip())
                     };
                     match place {
                         None => refuser.refuse(stream),
@@ -133,7 +135,30 @@ pub async fn serve<A: Application>(
 /// What a connection holds as long as it is HTTP's; given back when it is dropped.
 enum Place {
     Usual(#[expect(dead_code, reason = "held for its end")] Taken),
-    Reserved(#[expect(dead_code, reason = "held for its end")] OwnedSemaphorePermit),
+    Reserved(#[expect(dead_code, reason = "held for its end")] (OwnedSemaphorePermit, Taken)),
+}
+
+/// The places for who watches the server.
+struct Reserve {
+    others: Arc<Semaphore>,
+    own: Arc<Semaphore>,
+    addresses: Addresses,
+}
+
+impl Default for Reserve {
+    fn default() -> Self {
+        let [others, own] = [(); 2].map(|()| Arc::new(Semaphore::new(RESERVED)));
+        Self { others, own, addresses: Addresses::default() }
+    }
+}
+
+impl Reserve {
+    fn take(&self, address: IpAddr) -> Option<Place> {
+        let places = if address.to_canonical().is_loopback() { &self.own } else { &self.others };
+        let taken = self.addresses.take(address, RESERVED_OF_ADDRESS)?;
+        let permit = Arc::clone(places).try_acquire_owned().ok()?;
+        Some(Place::Reserved((permit, taken)))
+    }
 }
 
 async fn until_true(flag: &mut watch::Receiver<bool>) {

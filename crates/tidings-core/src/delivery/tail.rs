@@ -7,15 +7,16 @@ use crate::clock::Timestamp;
 use crate::events::Event;
 use crate::ids::{LogId, UserId};
 use crate::limits::{TAIL_BYTES_MAX, TAIL_MS};
+use crate::ports::store::PageMax;
 
 use super::tracked::TrackedUsers;
 
 /// What a user was due, from the tail.
 #[derive(Debug, Clone)]
 pub struct TailPart {
-    /// In log order.
+    /// In log order: a page, and one more where there is more.
     pub events: Vec<Arc<Event>>,
-    /// Everything up to here is in it.
+    /// Everything up to here is in it, or comes behind it.
     pub through: LogId,
 }
 
@@ -102,12 +103,22 @@ impl Tail {
         (self.floor..=self.last).contains(&after) && self.tracked.held_after(user, after).is_some()
     }
 
-    pub fn after(&self, user: UserId, after: LogId) -> Option<TailPart> {
+    /// At most one event more than a page holds: what is behind it is for the next page.
+    pub fn after(&self, user: UserId, after: LogId, page_max: PageMax) -> Option<TailPart> {
         if !self.covers(user, after) {
             return None;
         }
         let held = self.tracked.held_after(user, after)?;
-        Some(TailPart { events: held.filter_map(|log_id| self.entry(log_id)).collect(), through: self.last })
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for event in held.filter_map(|log_id| self.entry(log_id)) {
+            // A page has one event at least, whatever its size.
+            if events.len() > 1 && (events.len() > page_max.events || bytes > page_max.bytes) {
+                break;
+            }
+            bytes += event.bytes();
+            events.push(event);
+        }
+        Some(TailPart { events, through: self.last })
     }
 
     fn entry(&self, log_id: LogId) -> Option<Arc<Event>> {
@@ -169,7 +180,7 @@ mod tests {
     }
 
     fn after(tail: &Tail, n: u128, after: u64) -> Option<(Vec<u64>, u64)> {
-        let part = tail.after(user(n), LogId(after))?;
+        let part = tail.after(user(n), LogId(after), PageMax::events(100))?;
         Some((part.events.iter().map(|event| event.log_id.0).collect(), part.through.0))
     }
 
@@ -189,6 +200,22 @@ mod tests {
         tail.track(user(2));
         assert_eq!(after(&tail, 2, 12), None, "and not before they did");
         assert_eq!(after(&tail, 2, 13), Some((vec![], 13)));
+    }
+
+    #[test]
+    fn no_more_is_taken_out_than_a_page_and_the_sign_that_there_is_more() {
+        let mut tail = Tail::starting_at(LogId(10));
+        tail.track(user(1));
+        for log_id in 11..=20 {
+            push(&mut tail, log_id, &[1], START);
+        }
+        let taken = |page_max| {
+            let part = tail.after(user(1), LogId(11), page_max).unwrap();
+            (part.events.iter().map(|event| event.log_id.0).collect::<Vec<_>>(), part.through.0)
+        };
+        assert_eq!(taken(PageMax::events(2)), (vec![12, 13, 14], 20));
+        assert_eq!(taken(PageMax { events: 9, bytes: 1 }), (vec![12, 13], 20));
+        assert_eq!(taken(PageMax::events(9)).0.len(), 9);
     }
 
     #[test]

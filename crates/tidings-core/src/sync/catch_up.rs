@@ -42,7 +42,7 @@ impl Services {
         let done_through = token.replay.map_or(token.through, |replay| replay.done_through);
         let end = token.replay.map(|replay| replay.end);
         // A replay that the store began may end above what has been dispatched yet: then the tail lacks its end.
-        let tail = self.delivery.tail_after(actor.user, done_through);
+        let tail = self.delivery.tail_after(actor.user, done_through, page_max);
         if let Some(tail) = tail.filter(|tail| end.is_none_or(|end| end <= tail.through)) {
             let end = end.unwrap_or(tail.through);
             let events = tail.events.into_iter().filter(|event| event.log_id <= end).collect();

@@ -62,7 +62,8 @@ async fn replay(
     // A device may bring the token of a page of its last connection, and what that catch-up ends with may lie long before
     // this connection was registered. Only one that begins here goes through to what comes live.
     let mut begins_here = false;
-    loop {
+    // One that is gone needs no page more; this may be a task of its own, which nobody ends.
+    while connection.is_open() {
         let page = services.sync(&actor, since.as_deref(), None, services.limits.sync_page_bytes_max).await;
         let page = match page {
             Ok(page) => page,
@@ -87,6 +88,7 @@ async fn replay(
         }
         since = Some(page.next.to_string());
     }
+    None
 }
 
 async fn send_page(

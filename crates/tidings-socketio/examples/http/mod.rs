@@ -17,6 +17,9 @@ use tokio::net::TcpListener;
 /// From the end of one answer to the end of the next request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// When nobody can be accepted, trying at once would spin.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
 /// Answers every request on the port of the environment's `PORT`, or 3000, of the address `HOST`, or of all, for ever.
 /// Port 0 is any that is free.
 pub async fn serve<A, F>(answer: A) -> std::io::Result<()>
@@ -30,7 +33,11 @@ where
     let listener = TcpListener::bind((host, port)).await?;
     println!("listening on http://localhost:{}", listener.local_addr()?.port());
     loop {
-        let (stream, remote_addr) = listener.accept().await?;
+        // Out of descriptors, or a client that is gone already: no reason to stop.
+        let Ok((stream, remote_addr)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_RETRY).await;
+            continue;
+        };
         stream.set_nodelay(true)?;
         let answer = answer.clone();
         let service = service_fn(move |request| {

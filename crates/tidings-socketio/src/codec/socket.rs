@@ -132,7 +132,7 @@ fn split_attachments(rest: &str, max: usize) -> Result<(usize, &str), DecodeErro
     let (count, rest) = rest.split_once('-').ok_or(DecodeError::Attachments)?;
     let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
     match count.parse() {
-        Ok(count) if is_number && count <= max => Ok((count, rest)),
+        Ok(count) if is_number && (1..=max).contains(&count) => Ok((count, rest)),
         _ => Err(DecodeError::Attachments),
     }
 }

@@ -26,6 +26,8 @@ use crate::frame::SharedFrame;
 const LINGER: Duration = Duration::from_secs(2);
 /// A poll that was sent beside the request that ends the session may come this much after it.
 const LATE_POLL: Duration = Duration::from_millis(100);
+/// A server that stops waits so long for the next poll: it takes no new connections, so most can send none.
+const LAST_POLL: Duration = Duration::from_secs(1);
 /// Rounds of reading and working in one poll; then other connections get their turn.
 const ROUNDS_PER_TURN_MAX: usize = 8;
 
@@ -98,7 +100,7 @@ impl<C: Conversation> Driver<C> {
     fn poll_open(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), CloseReason> {
         self.check_wish()?;
         self.exchange(cx, now)?;
-        self.check_time(now)?;
+        self.check_time(cx, now)?;
         self.take_polls(cx, now)?;
         self.flush(cx, now)?;
         // The conversation's own frames may have been one too many.
@@ -119,9 +121,16 @@ impl<C: Conversation> Driver<C> {
             }
             match self.receive(cx, now)? {
                 // Once more, for what was begun just now.
-                Poll::Pending => return self.conversation.poll_work(cx, now),
+                Poll::Pending => {
+                    self.heartbeat.on_read();
+                    return self.conversation.poll_work(cx, now);
+                }
                 Poll::Ready(Received::Full) => {}
-                Poll::Ready(Received::More) => break,
+                Poll::Ready(Received::More) => {
+                    // A pong may be behind what this turn could take.
+                    self.heartbeat.on_unread(now);
+                    break;
+                }
             }
         }
         cx.waker().wake_by_ref();
@@ -145,23 +154,28 @@ impl<C: Conversation> Driver<C> {
             }
             Input::Polling(polling) => {
                 let upgraded = polling.receive(&mut taker, link, config, cx)?;
-                let Poll::Ready(Some(mut upgraded)) = upgraded else {
-                    return Ok(if upgraded.is_pending() {
-                        Poll::Pending
-                    } else {
-                        Poll::Ready(Received::Full)
-                    });
-                };
-                if let Some(waiting) = link.upgrade(upgraded.stream.take_writer()) {
-                    waiting.answer(engine::NOOP);
+                match upgraded {
+                    Poll::Pending => return Ok(Poll::Pending),
+                    Poll::Ready(None) => {}
+                    Poll::Ready(Some(upgraded)) => self.upgrade(upgraded),
                 }
-                *input = Input::WebSocket(Box::new(upgraded));
                 Ok(Poll::Ready(Received::Full))
             }
         }
     }
 
-    fn check_time(&mut self, now: Instant) -> Result<(), CloseReason> {
+    /// The WebSocket is the transport from here on.
+    fn upgrade(&mut self, mut input: WebSocketInput) {
+        if let Some(waiting) = self.link.upgrade(input.stream.take_writer()) {
+            waiting.answer(engine::NOOP);
+        }
+        self.input = Input::WebSocket(Box::new(input));
+    }
+
+    fn check_time(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), CloseReason> {
+        if let Input::Polling(polling) = &mut self.input {
+            polling.check_probe_time(cx, now);
+        }
         // Both at once where the client has been gone for longer than it may.
         loop {
             match self.heartbeat.due(now) {
@@ -181,13 +195,11 @@ impl<C: Conversation> Driver<C> {
         let polls = polling_requests(&self.link);
         if !polls.is_empty()
             && let Input::Polling(polling) = &mut self.input
-            && let Some(probe) = &mut polling.probe
+            && let Some(upgraded) = polling.look_at_probe(cx, now)
         {
-            probe.read_now();
-            if self.receive(cx, now)?.is_ready() {
-                // It is the transport now, and what came behind the upgrade is still to be taken.
-                cx.waker().wake_by_ref();
-            }
+            self.upgrade(upgraded);
+            // What came behind the upgrade is still to be taken.
+            cx.waker().wake_by_ref();
         }
         let Input::Polling(polling) = &self.input else {
             polls.into_iter().for_each(PollRequest::refuse);
@@ -265,7 +277,9 @@ impl<C: Conversation> Driver<C> {
                     closing.deadline = now + LATE_POLL;
                 } else {
                     self.link.send_last(SharedFrame::engine(engine::CLOSE));
-                    if !reason.waits_for_poll() {
+                    if reason == CloseReason::ServerShutdown {
+                        closing.deadline = now + LAST_POLL;
+                    } else if !reason.waits_for_poll() {
                         closing.deadline = now;
                     }
                 }
@@ -313,7 +327,11 @@ impl<C: Conversation> Driver<C> {
                 poll.refuse();
             }
         }
-        let is_over = self.link.is_poll_cancelled(cx)
+        // The client's own goodbye: it polls no more.
+        let post = self.link.mailbox.lock().as_mut().and_then(|mailbox| mailbox.take_post());
+        let says_goodbye = post.is_some_and(Post::ends_with_goodbye);
+        let is_over = says_goodbye
+            || self.link.is_poll_cancelled(cx)
             || self.link.flush() != Flushed::Blocked
             || now >= closing.deadline;
         if is_over { Poll::Ready(()) } else { Poll::Pending }
@@ -375,7 +393,12 @@ impl Polling {
             for packet in post.packets.by_ref() {
                 if let Verdict::Break(stop) = taker.take(packet, cx) {
                     match stop {
-                        Stop::Full => return Ok(Poll::Ready(None)),
+                        Stop::Full => {
+                            if post.packets.len() == 0 {
+                                self.end_post();
+                            }
+                            return Ok(Poll::Ready(None));
+                        }
                         Stop::Close(reason) => {
                             if reason == CloseReason::TransportClosed {
                                 self.end_post();
@@ -387,13 +410,33 @@ impl Polling {
             }
             self.end_post();
         }
-        match self.probe.as_mut().map(|probe| probe.poll(cx, taker.now)) {
-            Some(Probed::Upgraded) => Ok(Poll::Ready(self.probe.take().map(Probe::into_input))),
-            Some(Probed::Failed) => {
+        match self.poll_probe(cx, taker.now) {
+            Some(upgraded) => Ok(Poll::Ready(Some(upgraded))),
+            None => Ok(Poll::Pending),
+        }
+    }
+
+    fn poll_probe(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<WebSocketInput> {
+        match self.probe.as_mut()?.poll(cx, now) {
+            Probed::Upgraded => self.probe.take().map(Probe::into_input),
+            Probed::Failed => {
                 self.probe = None;
-                Ok(Poll::Pending)
+                None
             }
-            Some(Probed::Waiting) | None => Ok(Poll::Pending),
+            Probed::Waiting => None,
+        }
+    }
+
+    /// What the probe has said up to this instant, whether the runtime has heard of it or not.
+    fn look_at_probe(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<WebSocketInput> {
+        self.probe.as_mut()?.read_now();
+        self.poll_probe(cx, now)
+    }
+
+    /// Also while there is no room for packets.
+    fn check_probe_time(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if let Some(probe) = self.probe.take_if(|probe| now >= probe.deadline()) {
+            Probe::refuse(probe.into_input(), cx);
         }
     }
 

@@ -7,12 +7,17 @@ use tokio::time::Instant;
 /// What a ping may be late without the client's having less time to answer.
 const LATE_MAX: Duration = Duration::from_millis(20);
 
+/// One who is not read for so many heartbeats may be gone.
+const UNREAD_HEARTBEATS_MAX: u32 = 4;
+
 /// The heartbeat of one connection: time comes in, what is due goes out.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     interval: Duration,
     timeout: Duration,
     next: Next,
+    /// Since when not everything that has come was read.
+    unread_since: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +37,7 @@ pub(super) enum Due {
 impl Heartbeat {
     /// The first ping is due one interval after the opening.
     pub(super) fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
-        Self { interval, timeout, next: Next::PingAt(now + interval) }
+        Self { interval, timeout, next: Next::PingAt(now + interval), unread_since: None }
     }
 
     /// The moment to look again.
@@ -61,11 +66,19 @@ impl Heartbeat {
         self.next = Next::PingAt(now + self.interval);
     }
 
-    /// The connection is not being read, so that a pong could not be seen: the client gets its whole time again.
+    /// Not everything that has come is read, so that a pong could not be seen: the client gets its whole time again. But
+    /// not for ever: behind a handler that does not end, one that is gone would never be noticed.
     pub(super) fn on_unread(&mut self, now: Instant) {
+        let since = *self.unread_since.get_or_insert(now);
         if matches!(self.next, Next::PongBy(_)) {
-            self.next = Next::PongBy(now + self.timeout);
+            let last = since + UNREAD_HEARTBEATS_MAX * (self.interval + self.timeout);
+            self.next = Next::PongBy(last.min(now + self.timeout));
         }
+    }
+
+    /// Everything that has come is read.
+    pub(super) fn on_read(&mut self) {
+        self.unread_since = None;
     }
 }
 
@@ -87,6 +100,23 @@ mod tests {
         heartbeat.on_unread(start + seconds(70));
         assert_eq!(heartbeat.due(start + seconds(89)), Due::Nothing);
         assert_eq!(heartbeat.due(start + seconds(90)), Due::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_is_not_read_is_given_time_but_not_for_ever() {
+        let seconds = Duration::from_secs;
+        let start = Instant::now();
+        let mut heartbeat = Heartbeat::new(seconds(25), seconds(20), start);
+        assert_eq!(heartbeat.due(start + seconds(25)), Due::Ping);
+        for second in 30..210 {
+            heartbeat.on_unread(start + seconds(second));
+            assert_eq!(heartbeat.due(start + seconds(second)), Due::Nothing, "{second}");
+        }
+        heartbeat.on_unread(start + seconds(210));
+        assert_eq!(heartbeat.due(start + seconds(210)), Due::TimedOut);
+        heartbeat.on_read();
+        heartbeat.on_unread(start + seconds(211));
+        assert_eq!(heartbeat.due(start + seconds(230)), Due::Nothing);
     }
 
     #[tokio::test(start_paused = true)]

@@ -76,6 +76,9 @@ impl WebSocketInput {
     /// Takes in what is there at this instant, for the next look.
     pub(super) fn read_now(&mut self) {
         let unread = &mut self.unread;
+        if !unread.is_empty() {
+            return;
+        }
         self.stream.read_now(|bytes| unread.extend_from_slice(bytes));
     }
 

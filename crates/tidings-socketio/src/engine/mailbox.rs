@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::incoming::WebSocketInput;
 use super::message::Packet;
+use crate::codec::engine;
 
 /// Polls that wait to be looked at: one may wait for frames, one may be too many, and more are refused at once.
 const POLLS_MAX: usize = 2;
@@ -42,6 +43,16 @@ pub(super) struct Post {
     pub(super) packets: std::vec::IntoIter<Packet>,
     /// Told when they are.
     pub(super) taken: oneshot::Sender<()>,
+}
+
+impl Post {
+    /// Takes none of its packets but the goodbye, and says so to its client.
+    pub(super) fn ends_with_goodbye(mut self) -> bool {
+        let is_goodbye = |packet: Packet| matches!(packet, Packet::Text(text) if text == engine::CLOSE);
+        let says_goodbye = self.packets.any(is_goodbye);
+        let _ = self.taken.send(());
+        says_goodbye
+    }
 }
 
 impl Poll {

@@ -107,7 +107,17 @@ impl Outgoing {
 
     pub(super) fn flush_to(&mut self, link: &Link, way: &mut Way<'_, '_>) -> Flushed {
         let Way { stream, cx } = way;
-        self.frames.write(link, |slices| Pin::new(&mut **stream).poll_write_vectored(cx, slices))
+        let flushed =
+            self.frames.write(link, |slices| Pin::new(&mut **stream).poll_write_vectored(cx, slices));
+        if flushed != Flushed::All {
+            return flushed;
+        }
+        // Such a stream may keep what it has taken: TLS does.
+        match Pin::new(&mut **stream).poll_flush(cx) {
+            Poll::Ready(Ok(())) => Flushed::All,
+            Poll::Ready(Err(_)) => Flushed::Failed,
+            Poll::Pending => Flushed::Blocked,
+        }
     }
 }
 

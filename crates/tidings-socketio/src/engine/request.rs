@@ -158,13 +158,16 @@ fn ok(content_type: &'static str, body: impl Into<Bytes>) -> Answer {
 }
 
 /// What a browser wants to hear before it lets a page of another origin ask.
-pub(super) fn preflight() -> Answer {
+/// With all headers that it asks for: none of them is trusted.
+pub(super) fn preflight(wanted_headers: Option<HeaderValue>) -> Answer {
     const AGE: HeaderValue = HeaderValue::from_static("7200");
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, authorization"));
+    if let Some(wanted) = wanted_headers {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted);
+    }
     headers.insert(ACCESS_CONTROL_MAX_AGE, AGE);
     response
 }

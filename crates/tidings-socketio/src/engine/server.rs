@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, ORIGIN};
+use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, ORIGIN};
 use http::{HeaderValue, Request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
@@ -85,7 +85,9 @@ impl<P: Protocol> Core<P> {
             Ok(Asked::Open) => self.open_polling(&mut request, remote_addr),
             Ok(Asked::Poll(sid)) => self.poll(&sid).await,
             Ok(Asked::Post(sid)) => self.post(request, &sid).await,
-            Ok(Asked::Preflight) => Ok(request::preflight()),
+            Ok(Asked::Preflight) => {
+                Ok(request::preflight(request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS).cloned()))
+            }
             Err(refusal) => Err(refusal),
         };
         let mut answer = answer.unwrap_or_else(Refusal::response);
@@ -418,7 +420,8 @@ impl<P: Protocol> Slot<P> {
         let config = &self.shared.config;
         let _ = self.link.upgrade(stream.take_writer());
         let open = engine::open(self.link.engine_id(), &[], config);
-        self.link.send_from_task(SharedFrame::engine_behind(answer, &open));
+        // Also where the server has begun to stop meanwhile: the answer goes before the goodbye.
+        self.link.send_last(SharedFrame::engine_behind(answer, &open));
         self.driver(Input::WebSocket(Box::new(WebSocketInput::new(stream, read_ahead, config))), peer)
     }
 

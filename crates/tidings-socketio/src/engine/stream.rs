@@ -101,7 +101,9 @@ impl Stream {
                 read.as_ref().try_write(bytes).is_ok_and(|written| written == bytes.len())
             }
             Self::Other(stream) => {
-                let written = Pin::new(stream).poll_write(cx, bytes);
+                let written = Pin::new(&mut *stream).poll_write(cx, bytes);
+                // What is left in it goes out with what follows, or with the shutdown.
+                let _ = Pin::new(stream).poll_flush(cx);
                 matches!(written, Poll::Ready(Ok(written)) if written == bytes.len())
             }
         }

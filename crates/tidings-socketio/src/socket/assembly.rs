@@ -84,6 +84,10 @@ impl Assembly {
         Ok(Self { packet: Packet { text, namespace, body, attachments: Vec::new() }, wanted, bytes })
     }
 
+    pub(super) fn namespace(&self) -> &str {
+        self.packet.namespace()
+    }
+
     pub(super) fn is_complete(&self) -> bool {
         self.packet.attachments.len() == self.wanted
     }

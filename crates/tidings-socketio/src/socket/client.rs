@@ -75,12 +75,22 @@ struct Seat {
 }
 
 enum Stage {
-    /// The application decides over the CONNECT.
-    Deciding(BoxFuture<'static, Decision>),
+    /// The application decides over the CONNECT, until then.
+    Deciding { decision: BoxFuture<'static, Decision>, by: Instant },
     /// Events flow.
     Joined(Box<dyn AnyConnection>),
     /// The application has ended it; what the client sends until it knows is ignored.
     Left,
+}
+
+impl Seat {
+    fn is_deciding(&self) -> bool {
+        matches!(self.stage, Stage::Deciding { .. })
+    }
+
+    fn is_left(&self) -> bool {
+        matches!(self.stage, Stage::Left)
+    }
 }
 
 impl Conversation for Client {
@@ -99,6 +109,14 @@ impl Conversation for Client {
             Incoming::Text(text) => {
                 let assembly = Assembly::begin(text, &self.config)?;
                 if !assembly.is_complete() {
+                    // Who has not joined has nothing kept.
+                    if self
+                        .seats
+                        .iter()
+                        .all(|seat| &*seat.namespace != assembly.namespace() || seat.is_deciding())
+                    {
+                        return Err(CloseReason::InvalidState);
+                    }
                     self.assembly = Some(Box::new(assembly));
                     return Ok(());
                 }
@@ -136,7 +154,11 @@ impl Conversation for Client {
     }
 
     fn deadline(&self) -> Option<(Instant, CloseReason)> {
-        self.step
+        let decisions = self.seats.iter().filter_map(|seat| match seat.stage {
+            Stage::Deciding { by, .. } => Some((by, CloseReason::ConnectTimeout)),
+            _ => None,
+        });
+        decisions.chain(self.step).min_by_key(|(at, _)| *at)
     }
 
     fn leave(&mut self, reason: CloseReason) {
@@ -160,7 +182,7 @@ impl Client {
         let index = self.seats.iter().position(|seat| &*seat.namespace == namespace);
         if let Body::Connect(auth) = &packet.body {
             let auth = auth.clone().map(|auth| packet.text[auth].to_owned());
-            return self.on_connect(index, namespace, auth, cx);
+            return self.on_connect(index, namespace, auth, cx, now);
         }
         let seat = index.map(|index| &mut self.seats[index]).ok_or(CloseReason::InvalidState)?;
         match (&seat.stage, packet.body) {
@@ -200,17 +222,18 @@ impl Client {
         namespace: &str,
         auth: Option<String>,
         cx: &mut Context<'_>,
+        now: Instant,
     ) -> Result<(), CloseReason> {
         match index.map(|index| &self.seats[index].stage) {
             None => {}
             Some(Stage::Left) => drop(index.map(|index| self.seats.swap_remove(index))),
-            Some(Stage::Deciding(_) | Stage::Joined(_)) => return Err(CloseReason::InvalidState),
+            Some(Stage::Deciding { .. } | Stage::Joined(_)) => return Err(CloseReason::InvalidState),
         }
         let namespaces = Arc::clone(&self.namespaces);
         let Some((name, found)) = namespaces.find(namespace) else {
             return self.refuse(namespace, &ConnectError::new("Invalid namespace"));
         };
-        if self.seats.len() >= self.config.namespaces_max {
+        if self.seats.iter().filter(|seat| !seat.is_left()).count() >= self.config.namespaces_max {
             return self.refuse(namespace, &ConnectError::new("Too many namespaces"));
         }
         let connection_id = ConnectionId::random().map_err(|_| CloseReason::Internal)?;
@@ -224,14 +247,15 @@ impl Client {
         };
         let max = self.config.acks_outstanding_max;
         let socket = Socket::new(Arc::clone(&self.link), connection_id, Arc::clone(&name), max);
-        let stage = Stage::Deciding(found.decide(handshake, socket));
+        let by = now + self.config.connect_timeout;
+        let stage = Stage::Deciding { decision: found.decide(handshake, socket), by };
         self.seats.push(Seat { namespace: name, stage });
         // Polled once, now: most decisions wait for nothing.
         self.poll_decision(self.seats.len() - 1, cx)
     }
 
     fn poll_decision(&mut self, index: usize, cx: &mut Context<'_>) -> Result<(), CloseReason> {
-        let Stage::Deciding(decision) = &mut self.seats[index].stage else { return Ok(()) };
+        let Stage::Deciding { decision, .. } = &mut self.seats[index].stage else { return Ok(()) };
         match decision.as_mut().poll(cx) {
             Poll::Ready(decision) => self.on_decision(index, decision, cx),
             Poll::Pending => Ok(()),
@@ -260,8 +284,10 @@ impl Client {
         if self.namespaces.is_one() {
             self.peer = None;
         }
-        let future = WorkFuture::Connected(connection.connected());
+        // Before the call: should it panic, the application is told of the end.
         self.seats[index].stage = Stage::Joined(connection);
+        let Stage::Joined(connection) = &self.seats[index].stage else { return Ok(()) };
+        let future = WorkFuture::Connected(connection.connected());
         self.begin(Work { future, namespace, ack_id: None }, cx);
         Ok(())
     }
@@ -287,26 +313,29 @@ impl Client {
                 end(&*connection, CloseReason::ServerDisconnected(code));
             }
         }
+        // What the client still sends to those that ended long ago is its mistake.
+        while self.seats.iter().filter(|seat| seat.is_left()).count() > self.config.namespaces_max {
+            let Some(oldest) = self.seats.iter().position(Seat::is_left) else { break };
+            self.seats.remove(oldest);
+        }
         self.await_next_step(now);
     }
 
     /// A client that has left everything should join something, or close the transport: that is its part.
     fn await_next_step(&mut self, now: Instant) {
-        if self.seats.iter().all(|seat| matches!(seat.stage, Stage::Left)) {
+        if self.seats.iter().all(Seat::is_left) {
             self.step = Some((now + self.config.connect_timeout, CloseReason::ClientDisconnect));
         }
     }
 
-    /// Drops the futures of a connection that has ended.
+    /// Drops the futures of a connection that has ended, and gives the places of its events back. The set is made anew:
+    /// it would never look again at a future that was taken out of it in place.
     fn drop_work(&mut self, namespace: &str) {
-        for work in self.work.iter_mut().flat_map(FuturesUnordered::iter_mut) {
-            if &*work.namespace == namespace {
-                match work.future {
-                    WorkFuture::Event(_) => work.future = WorkFuture::Dropped,
-                    WorkFuture::Connected(_) => work.future = WorkFuture::Connected(Box::pin(async {})),
-                    WorkFuture::Dropped => {}
-                }
-                work.ack_id = None;
+        for work in self.work.take().into_iter().flatten() {
+            if &*work.namespace != namespace {
+                self.work.get_or_insert_default().push(work);
+            } else if matches!(work.future, WorkFuture::Event(_)) {
+                self.events_in_flight -= 1;
             }
         }
     }

@@ -21,8 +21,6 @@ pub(super) struct Work {
 pub(super) enum WorkFuture {
     Connected(BoxFuture<'static, ()>),
     Event(BoxFuture<'static, Option<Reply>>),
-    /// An event whose connection has ended meanwhile: the future is gone.
-    Dropped,
 }
 
 /// What came of it.
@@ -43,7 +41,6 @@ impl Future for Work {
                 (false, None)
             }
             WorkFuture::Event(future) => (true, std::task::ready!(future.as_mut().poll(cx))),
-            WorkFuture::Dropped => (true, None),
         };
         Poll::Ready(Done { is_event, namespace: Arc::clone(&self.namespace), ack_id: self.ack_id, reply })
     }

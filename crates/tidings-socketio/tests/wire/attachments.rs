@@ -25,8 +25,6 @@ async fn an_event_waits_for_its_attachments_and_is_acknowledged_with_some() {
     client.expect(&format!("462-7[{TWO}]")).await;
     expect_binary(&mut client, &[1, 2, 3]).await;
     expect_binary(&mut client, &[]).await;
-    client.send(r#"450-8["echo",1]"#).await;
-    client.expect("438[1]").await;
 }
 
 #[tokio::test]
@@ -92,4 +90,18 @@ async fn the_heartbeat_goes_on_between_attachments() {
     assert_eq!(client.next().await, Got::Pong(b"ping".to_vec()));
     client.send_frame(0x82, &[5]).await;
     client.expect(r#"461-1[{"_placeholder":true,"num":0}]"#).await;
+}
+
+/// X2: nothing is kept of a packet for a namespace that was not joined.
+#[tokio::test]
+async fn attachments_of_one_who_has_not_joined_are_not_waited_for() {
+    for namespace in ["", "/custom,"] {
+        let server = TestServer::new(Config::default());
+        let mut client = server.client().await;
+        if !namespace.is_empty() {
+            client.join().await;
+        }
+        client.send(&format!(r#"4510-{namespace}["echo",{{"_placeholder":true,"num":0}}]"#)).await;
+        client.expect_close(1008).await;
+    }
 }

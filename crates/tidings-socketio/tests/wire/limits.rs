@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tidings_socketio::{CloseReason, Config, SendError, SharedFrame};
+use tidings_socketio::{CloseReason, Config, Peer, SendError, SharedFrame};
 use tokio::io::AsyncWriteExt;
 
 use crate::app::TestServer;
-use crate::client::{Got, frame};
+use crate::client::{Client, Got, frame};
 
 /// A joined client sends one frame: the status it is closed with, and what the application hears.
 async fn closed_by(first: u8, payload: &[u8]) -> (Got, CloseReason) {
@@ -137,4 +137,43 @@ async fn acknowledgements_that_nobody_waits_for_are_ignored_however_many() {
     client.send(r#"421["echo"]"#).await;
     client.expect("431[]").await;
     assert_eq!(connection.queue_bytes(), 0);
+}
+
+/// A stream that keeps what it has taken, as TLS does, is flushed.
+#[tokio::test]
+async fn a_stream_that_buffers_is_flushed() {
+    let mut test = TestServer::new(Config::default());
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let server = test.server.clone();
+    let peer = Peer {
+        remote_addr: ([127, 0, 0, 1], 1).into(),
+        headers: ::http::HeaderMap::new(),
+        query: Box::default(),
+    };
+    tokio::spawn(async move { server.serve_stream(tokio::io::BufStream::new(theirs), peer).await });
+    let mut client = Client::new(ours);
+    assert!(client.text().await.starts_with("0{"));
+    client.join().await;
+    test.connection().await.emit("news", "1").unwrap();
+    client.expect(r#"42["news",1]"#).await;
+}
+
+/// A pong that came in time counts, also behind more messages than one turn takes.
+#[tokio::test]
+async fn a_pong_behind_other_messages_counts() {
+    let config = Config {
+        ping_interval: Duration::from_millis(200),
+        ping_timeout: Duration::from_millis(200),
+        ..Config::default()
+    };
+    let mut server = TestServer::new(config);
+    let (mut client, _connection) = server.joined().await;
+    client.expect("2").await;
+    let mut bytes = frame(0x81, br#"42["silent"]"#).repeat(600);
+    bytes.extend(frame(0x81, b"3"));
+    client.io.write_all(&bytes).await.unwrap();
+    // The process stands still.
+    std::thread::sleep(Duration::from_millis(300));
+    client.send(r#"421["echo"]"#).await;
+    client.expect("431[]").await;
 }

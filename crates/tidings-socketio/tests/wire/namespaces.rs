@@ -132,3 +132,79 @@ async fn a_recovery_id_is_told_with_the_answer() {
     let id = server.connection().await.id();
     assert_eq!(answer, format!(r#"40{{"sid":"{id}","pid":"a \"pid\""}}"#));
 }
+
+#[tokio::test]
+async fn the_handlers_of_a_namespace_that_was_left_give_their_places_back() {
+    let mut server = TestServer::new(Config { in_flight_max: 1, ..Config::default() });
+    let (mut client, _main) = server.joined().await;
+    join(&mut client, "/custom").await;
+    let custom = server.connection().await;
+    client.send(r#"42/custom,1["forever"]"#).await;
+    while server.begun().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    custom.leave("kicked");
+    client.expect("41/custom,").await;
+    client.send(r#"422["echo"]"#).await;
+    client.expect("432[]").await;
+}
+
+/// Behind a handler that never ends the client is not read, and could be gone.
+#[tokio::test(start_paused = true)]
+async fn one_who_is_gone_while_all_places_are_taken_is_noticed() {
+    let mut server = TestServer::new(Config { in_flight_max: 1, ..Config::default() });
+    let (mut client, _main) = server.joined().await;
+    client.send(r#"421["forever"]"#).await;
+    let ended = tokio::time::timeout(Duration::from_secs(600), server.ended()).await;
+    assert_eq!(ended, Ok(CloseReason::PingTimeout));
+}
+
+#[tokio::test]
+async fn a_namespace_that_the_application_has_ended_does_not_count() {
+    let mut server = TestServer::new(Config { namespaces_max: 2, ..Config::default() });
+    let (mut client, _main) = server.joined().await;
+    for n in 0..6 {
+        let room = format!("/room-{n}");
+        join(&mut client, &room).await;
+        server.connection().await.leave("over");
+        client.expect(&format!("41{room},")).await;
+        assert_eq!(server.ended().await, CloseReason::ServerDisconnected("over"));
+    }
+    // Of those that ended lately what is still said is ignored, of others it is a mistake.
+    client.send(r#"42/room-5,["echo"]"#).await;
+    client.send(r#"421["echo"]"#).await;
+    client.expect("431[]").await;
+    client.send(r#"42/room-0,["echo"]"#).await;
+    client.expect_close(1008).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_namespace_is_decided_in_time_too() {
+    let mut server = TestServer::new(Config { connect_timeout: Duration::from_secs(5), ..Config::default() });
+    let (mut client, _main) = server.joined().await;
+    client.send(r#"40/custom,{"token":"never"}"#).await;
+    client.expect_close(1008).await;
+    assert_eq!(server.ended().await, CloseReason::ConnectTimeout);
+}
+
+/// The set of futures is made anew when a connection ends: who comes and goes leaves nothing in it, however often.
+#[tokio::test]
+async fn coming_and_going_leaves_nothing_behind() {
+    let mut server = server();
+    let (mut client, _main) = server.joined().await;
+    client.send(r#"42["forever"]"#).await;
+    for _ in 0..2_000 {
+        join(&mut client, "/custom").await;
+        client.send(r#"42/custom,["forever"]"#).await;
+        client.send("41/custom,").await;
+        assert_eq!(server.ended().await, CloseReason::ClientDisconnect);
+        server.connection().await;
+    }
+    client.send(r#"421["echo"]"#).await;
+    client.expect("431[]").await;
+    assert_eq!(
+        std::sync::Arc::strong_count(&server.app.gate),
+        2,
+        "one handler works, and the application has one"
+    );
+}

@@ -64,7 +64,7 @@ async fn a_client_whose_pong_is_not_read_is_not_given_up() {
     client.send(r#"420["gated",0]"#).await;
     client.expect("2").await;
     client.send("3").await;
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    tokio::time::sleep(Duration::from_secs(150)).await;
     server.app.gate.add_permits(1);
     client.expect("430[0]").await;
     client.expect("2").await;

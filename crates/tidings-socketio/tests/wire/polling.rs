@@ -358,3 +358,38 @@ async fn pages_of_allowed_origins_may_ask() {
         }
     }
 }
+
+/// As socket.io-client does: it closes its side by a POST, and polls no more.
+#[tokio::test]
+async fn one_who_was_disconnected_and_says_goodbye_is_gone_at_once() {
+    let (mut server, address) = listen(Config::default()).await;
+    let client = Poller::open(address).await;
+    client.join().await;
+    let connection = server.connection().await;
+    let poll = client.begin_poll().await;
+    sleep(Duration::from_millis(20)).await;
+    connection.disconnect("kicked");
+    assert_eq!(poll.answer().await.2, "41");
+    assert_eq!(timeout(Duration::from_secs(5), client.post("1")).await, Ok(200));
+    assert_eq!(server.ended().await, CloseReason::ServerDisconnected("kicked"));
+    server.expect_nothing_left().await;
+}
+
+/// A server that stops takes no new connections, so most clients can send no other poll.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_long_for_a_poll() {
+    let (server, client) = joined(Config::default()).await;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(server.server.shutdown(Duration::ZERO, Duration::from_secs(20)).await, 0);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    drop(client);
+}
+
+#[tokio::test]
+async fn a_preflight_lets_the_headers_through_that_it_asks_for() {
+    let (_server, address) = listen(Config::default()).await;
+    let headers = "Origin: https://a.example\r\nAccess-Control-Request-Headers: x-tenant\r\n";
+    let asked = ask(address, "OPTIONS /socket.io/?EIO=4&transport=polling", headers, b"").await;
+    let (status, head, _) = asked.answer().await;
+    assert!(status == 204 && head.contains("access-control-allow-headers: x-tenant"), "{head}");
+}

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use crate::app::TestServer;
 use crate::client::{Client, Got};
 use crate::http::{listen, upgraded};
-use crate::polling::Poller;
+use crate::polling::{Poller, ask};
 
 const SHORT: Duration = Duration::from_millis(20);
 
@@ -182,4 +182,39 @@ async fn hog() {
         std::thread::sleep(Duration::from_micros(300));
         tokio::task::yield_now().await;
     }
+}
+
+/// A new transport has its time, whether there is room for the session's packets or not.
+#[tokio::test]
+async fn a_new_transport_that_is_silent_is_given_up_while_the_handlers_are_busy() {
+    let config =
+        Config { in_flight_max: 1, upgrade_timeout: Duration::from_millis(200), ..Config::default() };
+    let (mut server, address) = listen(config).await;
+    let client = Poller::open(address).await;
+    client.join().await;
+    server.connection().await;
+    let mut socket = probe(&client).await;
+    let request = format!("POST /socket.io/?EIO=4&transport=polling&sid={}", client.sid);
+    let _post = ask(client.address, &request, "", br#"421["gated"]"#).await;
+    assert_eq!(timeout(Duration::from_secs(5), socket.next()).await, Ok(Got::Close(1008)));
+}
+
+#[tokio::test]
+async fn polls_beside_a_new_transport_take_no_more_events_than_may_be_in_flight() {
+    let (server, address) = listen(Config { in_flight_max: 1, ..Config::default() }).await;
+    let client = Poller::open(address).await;
+    client.join().await;
+    let mut socket = probe(&client).await;
+    socket.send("2probe").await;
+    socket.expect("3probe").await;
+    let events = [r#"42["gated"]"#; 20].join("\u{1e}");
+    let request = format!("POST /socket.io/?EIO=4&transport=polling&sid={}", client.sid);
+    let _post = ask(client.address, &request, "", events.as_bytes()).await;
+    while server.begun().is_empty() {
+        sleep(Duration::from_millis(1)).await;
+    }
+    for _ in 0..5 {
+        client.expect("6").await;
+    }
+    assert_eq!(server.begun().len(), 1);
 }
