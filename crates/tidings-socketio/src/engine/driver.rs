@@ -72,6 +72,7 @@ struct Stalled {
 
 /// The goodbye: what is queued is written, then each side closes.
 struct Closing {
+    reason: CloseReason,
     deadline: Instant,
     is_flushed: bool,
     is_shut: bool,
@@ -263,8 +264,8 @@ impl<C: Conversation> Driver<C> {
         self.link.end();
         let id = self.link.engine_id();
         tracing::debug!(connection.id = %id, close.reason = reason.code(), "a connection closes");
-        let mut closing =
-            Closing { deadline: now + self.config.write_timeout, is_flushed: false, is_shut: false };
+        let deadline = now + self.config.write_timeout;
+        let mut closing = Closing { reason, deadline, is_flushed: false, is_shut: false };
         match &mut self.input {
             Input::WebSocket(_) => {
                 self.link.send_last(SharedFrame::websocket_close(reason.websocket_code()?, reason.code()));
@@ -291,7 +292,16 @@ impl<C: Conversation> Driver<C> {
     /// Ready when the goodbye is over, or has taken too long.
     fn poll_closing(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         if matches!(self.input, Input::Polling(_)) {
-            return self.poll_last_poll(cx, now);
+            if let Some(upgraded) = self.poll_late_probe(cx, now) {
+                // The client has left polling behind: what it is to be told goes there.
+                self.upgrade(upgraded);
+                let reason = self.closing.as_ref().map_or(CloseReason::Internal, |closing| closing.reason);
+                if let Some(code) = reason.websocket_code() {
+                    self.link.send_last(SharedFrame::websocket_close(code, reason.code()));
+                }
+            } else {
+                return self.poll_last_poll(cx, now);
+            }
         }
         let is_flushed = self.closing.as_ref().is_none_or(|closing| closing.is_flushed);
         let flushed = if is_flushed { Flushed::All } else { self.write(cx) };
@@ -319,6 +329,16 @@ impl<C: Conversation> Driver<C> {
         input.poll_end(cx)
     }
 
+    /// A client that is just moving to a WebSocket polls no more: it is told there.
+    fn poll_late_probe(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<WebSocketInput> {
+        let Input::Polling(polling) = &mut self.input else { return None };
+        if !self.closing.as_ref()?.reason.waits_for_poll() {
+            return None;
+        }
+        polling.take_probe(&self.link, &self.config, cx, now);
+        polling.poll_probe(cx, now)
+    }
+
     /// What is queued goes out with polls, and then the word that it was the last one.
     fn poll_last_poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         let Some(closing) = &mut self.closing else { return Poll::Ready(()) };
@@ -329,7 +349,7 @@ impl<C: Conversation> Driver<C> {
         }
         // The client's own goodbye: it polls no more.
         let post = self.link.mailbox.lock().as_mut().and_then(|mailbox| mailbox.take_post());
-        let says_goodbye = post.is_some_and(Post::ends_with_goodbye);
+        let says_goodbye = post.is_some_and(Post::says_goodbye);
         let is_over = says_goodbye
             || self.link.is_poll_cancelled(cx)
             || self.link.flush() != Flushed::Blocked
@@ -381,14 +401,8 @@ impl Polling {
             if self.post.is_none() {
                 self.post = mailbox.take_post();
             }
-            if let Some(input) = mailbox.take_probe() {
-                match self.probe {
-                    // The first one has its chance; the second is closed.
-                    Some(_) => Probe::refuse(*input, cx),
-                    None => self.probe = Some(Probe::new(*input, taker.now + config.upgrade_timeout)),
-                }
-            }
         }
+        self.take_probe(link, config, cx, taker.now);
         if let Some(post) = &mut self.post {
             for packet in post.packets.by_ref() {
                 if let Verdict::Break(stop) = taker.take(packet, cx) {
@@ -413,6 +427,17 @@ impl Polling {
         match self.poll_probe(cx, taker.now) {
             Some(upgraded) => Ok(Poll::Ready(Some(upgraded))),
             None => Ok(Poll::Pending),
+        }
+    }
+
+    fn take_probe(&mut self, link: &Link, config: &Config, cx: &mut Context<'_>, now: Instant) {
+        let Some(input) = link.mailbox.lock().as_mut().and_then(|mailbox| mailbox.take_probe()) else {
+            return;
+        };
+        match self.probe {
+            // The first one has its chance; the second is closed.
+            Some(_) => Probe::refuse(*input, cx),
+            None => self.probe = Some(Probe::new(*input, now + config.upgrade_timeout)),
         }
     }
 
@@ -452,7 +477,9 @@ impl Polling {
             self.end_post();
         }
         self.post = None;
-        self.probe = None;
+        if !reason.waits_for_poll() {
+            self.probe = None;
+        }
     }
 }
 

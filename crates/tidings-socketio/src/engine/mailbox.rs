@@ -46,11 +46,13 @@ pub(super) struct Post {
 }
 
 impl Post {
-    /// Takes none of its packets but the goodbye, and says so to its client.
-    pub(super) fn ends_with_goodbye(mut self) -> bool {
+    /// Takes none of its packets but the client's goodbye; without one it is refused.
+    pub(super) fn says_goodbye(mut self) -> bool {
         let is_goodbye = |packet: Packet| matches!(packet, Packet::Text(text) if text == engine::CLOSE);
         let says_goodbye = self.packets.any(is_goodbye);
-        let _ = self.taken.send(());
+        if says_goodbye {
+            let _ = self.taken.send(());
+        }
         says_goodbye
     }
 }

@@ -393,3 +393,15 @@ async fn a_preflight_lets_the_headers_through_that_it_asks_for() {
     let (status, head, _) = asked.answer().await;
     assert!(status == 204 && head.contains("access-control-allow-headers: x-tenant"), "{head}");
 }
+
+#[tokio::test]
+async fn packets_for_a_session_that_has_just_ended_are_refused_at_once() {
+    let (mut server, address) = listen(Config::default()).await;
+    let client = Poller::open(address).await;
+    client.join().await;
+    server.connection().await.close("over");
+    assert_eq!(server.ended().await, CloseReason::ServerClosed("over"));
+    assert_eq!(timeout(Duration::from_secs(5), client.post("3")).await, Ok(400));
+    client.expect("1").await;
+    client.expect_gone().await;
+}

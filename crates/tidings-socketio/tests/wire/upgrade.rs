@@ -218,3 +218,41 @@ async fn polls_beside_a_new_transport_take_no_more_events_than_may_be_in_flight(
     }
     assert_eq!(server.begun().len(), 1);
 }
+
+/// A client that is just moving polls no more: what the application says last reaches it on its new transport.
+#[tokio::test]
+async fn what_is_said_last_during_the_upgrade_is_said_on_the_new_transport() {
+    for is_disconnected in [true, false] {
+        for is_probed_first in [true, false] {
+            let (mut server, client) = joined().await;
+            let connection = server.connection().await;
+            let mut socket = probe(&client).await;
+            if is_probed_first {
+                socket.send("2probe").await;
+                socket.expect("3probe").await;
+            }
+            connection.emit("last", "").unwrap();
+            let reason = if is_disconnected {
+                connection.disconnect("over");
+                CloseReason::ServerDisconnected("over")
+            } else {
+                connection.close("over");
+                CloseReason::ServerClosed("over")
+            };
+            assert_eq!(server.ended().await, reason);
+            if !is_probed_first {
+                socket.send("2probe").await;
+                socket.expect("3probe").await;
+            }
+            socket.send("5").await;
+            socket.expect(r#"42["last"]"#).await;
+            if is_disconnected {
+                socket.expect("41").await;
+            }
+            socket.expect("1").await;
+            socket.expect_close(1000).await;
+            drop(socket);
+            server.expect_nothing_left().await;
+        }
+    }
+}
