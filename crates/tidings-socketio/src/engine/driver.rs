@@ -397,10 +397,8 @@ impl Polling {
         config: &Config,
         cx: &mut Context<'_>,
     ) -> Result<Poll<Option<WebSocketInput>>, CloseReason> {
-        if let Some(mailbox) = link.mailbox.lock().as_mut() {
-            if self.post.is_none() {
-                self.post = mailbox.take_post();
-            }
+        if self.post.is_none() {
+            self.post = link.mailbox.lock().as_mut().and_then(|mailbox| mailbox.take_post());
         }
         self.take_probe(link, config, cx, taker.now);
         if let Some(post) = &mut self.post {

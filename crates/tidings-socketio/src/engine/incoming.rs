@@ -38,8 +38,9 @@ pub(super) enum Received {
 pub(super) struct WebSocketInput {
     pub(super) stream: Stream,
     decoder: Decoder,
-    /// Bytes that were read while there was no room for their messages.
+    /// Bytes that were read while there was no room for their messages, and how many of them have been taken since.
     unread: Vec<u8>,
+    taken: usize,
 }
 
 impl WebSocketInput {
@@ -47,7 +48,7 @@ impl WebSocketInput {
     pub(super) fn new(stream: Stream, read_ahead: &[u8], config: &Config) -> Self {
         let limits =
             Limits { message_bytes_max: config.payload_bytes_max, fragments_max: config.fragments_max };
-        Self { stream, decoder: Decoder::new(limits), unread: read_ahead.to_vec() }
+        Self { stream, decoder: Decoder::new(limits), unread: read_ahead.to_vec(), taken: 0 }
     }
 
     /// Gives every message that has come to `take`, in order. Pending: nothing more has come yet.
@@ -56,15 +57,23 @@ impl WebSocketInput {
         cx: &mut Context<'_>,
         mut take: impl FnMut(Message) -> Verdict,
     ) -> Poll<Result<Received, CloseReason>> {
-        let Self { stream, decoder, unread } = self;
-        let mut decode = Decode { decoder, unread, room: MESSAGES_PER_TURN_MAX, take: &mut take };
-        let unread = std::mem::take(decode.unread);
-        if let Some(received) = decode.run(&unread)? {
+        let Self { stream, decoder, unread, taken } = self;
+        let mut decode = Decode { decoder, room: MESSAGES_PER_TURN_MAX, take: &mut take };
+        let mut input = &unread[*taken..];
+        if let Some(received) = decode.run(&mut input)? {
+            *taken = unread.len() - input.len();
             return Poll::Ready(Ok(received));
         }
+        (*unread, *taken) = (Vec::new(), 0);
         for _ in 0..READS_PER_TURN_MAX {
-            let read = ready!(stream.poll_read(cx, |bytes| {
-                if bytes.is_empty() { Err(CloseReason::TransportClosed) } else { decode.run(bytes) }
+            let read = ready!(stream.poll_read(cx, |mut bytes| {
+                if bytes.is_empty() {
+                    return Err(CloseReason::TransportClosed);
+                }
+                let received = decode.run(&mut bytes)?;
+                // Empty unless it stopped before the end.
+                *unread = bytes.to_vec();
+                Ok(received)
             }));
             if let Some(received) = read.map_err(|_| CloseReason::TransportError)?? {
                 return Poll::Ready(Ok(received));
@@ -76,10 +85,9 @@ impl WebSocketInput {
     /// Takes in what is there at this instant, for the next look.
     pub(super) fn read_now(&mut self) {
         let unread = &mut self.unread;
-        if !unread.is_empty() {
-            return;
+        if unread.is_empty() {
+            self.stream.read_now(|bytes| unread.extend_from_slice(bytes));
         }
-        self.stream.read_now(|bytes| unread.extend_from_slice(bytes));
     }
 
     /// Reads and forgets until the client has closed its side: closing on unread bytes would reset the connection, and
@@ -98,25 +106,22 @@ impl WebSocketInput {
 
 struct Decode<'a, T> {
     decoder: &'a mut Decoder,
-    unread: &'a mut Vec<u8>,
     /// Messages that this turn may still take.
     room: usize,
     take: &'a mut T,
 }
 
 impl<T: FnMut(Message) -> Verdict> Decode<'_, T> {
-    /// `Some`: not all of it could be taken, and the rest is kept.
-    fn run(&mut self, mut input: &[u8]) -> Result<Option<Received>, CloseReason> {
-        while let Some(message) = self.decoder.decode(&mut input).map_err(DecodeError::close_reason)? {
+    /// Takes messages from the front. `Some`: not all of them could be taken, and the rest is left.
+    fn run(&mut self, input: &mut &[u8]) -> Result<Option<Received>, CloseReason> {
+        while let Some(message) = self.decoder.decode(input).map_err(DecodeError::close_reason)? {
             self.room -= 1;
-            let received = match (self.take)(message) {
+            match (self.take)(message) {
                 Verdict::Break(Stop::Close(reason)) => return Err(reason),
-                Verdict::Break(Stop::Full) => Received::Full,
-                Verdict::Continue(()) if self.room == 0 => Received::More,
-                Verdict::Continue(()) => continue,
-            };
-            *self.unread = input.to_vec();
-            return Ok(Some(received));
+                Verdict::Break(Stop::Full) => return Ok(Some(Received::Full)),
+                Verdict::Continue(()) if self.room == 0 => return Ok(Some(Received::More)),
+                Verdict::Continue(()) => {}
+            }
         }
         Ok(None)
     }
