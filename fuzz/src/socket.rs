@@ -82,7 +82,7 @@ fn model(text: &str, limits: Limits) -> Option<Pieces> {
     let mut attachments = 0;
     if matches!(kind, '5' | '6') {
         let (count, after) = rest.split_at(digits(rest));
-        attachments = count.parse().ok().filter(|count| *count <= limits.attachments_max)?;
+        attachments = count.parse().ok().filter(|count| (1..=limits.attachments_max).contains(count))?;
         rest = after.strip_prefix('-')?;
     }
     let mut namespace = MAIN_NAMESPACE;
