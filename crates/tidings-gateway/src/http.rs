@@ -5,7 +5,6 @@
 //! `connections_max`, upgraded ones included, and of one address a part of them; a few more are taken in so that those
 //! who watch the server still get an answer. Who comes on top is told so and may come back.
 
-mod addresses;
 mod connection;
 mod refuse;
 
@@ -19,12 +18,11 @@ use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tidings_socketio::Accepted;
+use tidings_socketio::{Accepted, Addresses, Taken};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use addresses::{Addresses, Taken};
 use refuse::Refuser;
 
 /// Connections that the kernel keeps ready while the loop is busy: a reconnect storm comes all at once.

@@ -50,7 +50,7 @@ pub struct Config {
     pub polling: bool,
     /// Connections of this server at once; more are answered 503.
     pub connections_max: usize,
-    /// Connections of one address at once, by [`crate::network_of`]; more are answered 503.
+    /// Connections of one address at once, as [`crate::Addresses`] counts them; more are answered 503.
     pub address_connections_max: usize,
     /// Which pages may connect.
     pub allowed_origins: AllowedOrigins,

@@ -14,10 +14,12 @@ mod mailbox;
 mod message;
 mod outgoing;
 mod plain;
+mod polling;
 mod probe;
 mod request;
 mod server;
 mod stream;
+mod taker;
 
 pub use accept::Accepted;
 pub use flusher::Stats;

@@ -41,6 +41,7 @@
 //!
 //! Each connection is one task. While it is idle it holds no read buffer, no write buffer and one timer.
 
+mod addresses;
 mod close;
 pub mod codec;
 mod config;
@@ -51,12 +52,13 @@ mod peer;
 mod socket;
 pub mod steps;
 
+pub use addresses::{Addresses, Taken};
 pub use close::CloseReason;
 pub use config::{AllowedOrigins, Config};
 pub use engine::{Accepted, SendError, Stats};
 pub use frame::SharedFrame;
 pub use id::ConnectionId;
-pub use peer::{Peer, network_of};
+pub use peer::Peer;
 pub use socket::{
     AckError, ConnectError, Connection, Event, Handler, Handshake, Middleware, Namespace, Namespaces, Reply,
     Server,

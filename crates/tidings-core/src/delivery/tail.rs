@@ -99,16 +99,18 @@ impl Tail {
 
     /// Whether everything that the user was due after this place is here.
     pub fn covers(&self, user: UserId, after: LogId) -> bool {
+        self.held_after(user, after).is_some()
+    }
+
+    fn held_after(&self, user: UserId, after: LogId) -> Option<impl Iterator<Item = LogId>> {
         // A place beyond the end is of another history; the store decides what to say.
-        (self.floor..=self.last).contains(&after) && self.tracked.held_after(user, after).is_some()
+        let is_here = (self.floor..=self.last).contains(&after);
+        self.tracked.held_after(user, after).filter(|_| is_here)
     }
 
     /// At most one event more than a page holds: what is behind it is for the next page.
     pub fn after(&self, user: UserId, after: LogId, page_max: PageMax) -> Option<TailPart> {
-        if !self.covers(user, after) {
-            return None;
-        }
-        let held = self.tracked.held_after(user, after)?;
+        let held = self.held_after(user, after)?;
         let (mut events, mut bytes) = (Vec::new(), 0);
         for event in held.filter_map(|log_id| self.entry(log_id)) {
             // A page has one event at least, whatever its size.

@@ -60,14 +60,13 @@ impl<P: Protocol> Core<P> {
         Accepted::Taken
     }
 
-    fn begin(&self, slot: Slot<P>, stream: TcpStream, head: Head, remote_addr: SocketAddr, answer: &str) {
+    fn begin(&self, slot: Slot<P>, stream: TcpStream, mut head: Head, remote_addr: SocketAddr, answer: &str) {
         // It was seen there, and nobody else reads.
         let skipped = with_read_buffer(|buffer| stream.try_read(&mut buffer[..head.bytes]));
         if skipped.ok() != Some(head.bytes) {
             return;
         }
-        let query = head.request.uri().query().unwrap_or_default().into();
-        let peer = Peer { remote_addr, headers: head.request.into_parts().0.headers, query };
+        let peer = Peer::of(&mut head.request, remote_addr);
         let driver = slot.answer_and_serve(Stream::tcp(stream), answer.as_bytes(), peer, &[]);
         tokio::spawn(slot.run(driver));
     }

@@ -1,12 +1,15 @@
 //! What the requests of long-polling bring to the task of their session.
 
+use std::sync::Arc;
 use std::task::Context;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::incoming::WebSocketInput;
+use super::link::Link;
 use super::message::Packet;
+use crate::close::CloseReason;
 use crate::codec::engine;
 
 /// Polls that wait to be looked at: one may wait for frames, one may be too many, and more are refused at once.
@@ -130,5 +133,37 @@ impl Mailbox {
 
     pub(super) fn take_probe(&mut self) -> Option<Box<WebSocketInput>> {
         self.probe.take()
+    }
+}
+
+/// A WebSocket that has been let in for a session of long-polling and is not there yet.
+pub(super) struct Coming(Arc<Link>);
+
+impl Coming {
+    pub(super) fn begin(link: &Arc<Link>) -> Self {
+        link.with_mailbox(Mailbox::expect_probe);
+        Self(Arc::clone(link))
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.with_mailbox(Mailbox::end_expectation);
+        self.0.wake();
+    }
+}
+
+/// A POST that is under way. When it is dropped another one may come; with a reason left in it the session ends.
+pub(super) struct Posting<'a> {
+    pub(super) link: &'a Link,
+    pub(super) end: Option<CloseReason>,
+}
+
+impl Drop for Posting<'_> {
+    fn drop(&mut self) {
+        self.link.with_mailbox(Mailbox::end_post);
+        if let Some(reason) = self.end {
+            self.link.close(reason);
+        }
     }
 }

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::incoming::{Stop, Verdict, WebSocketInput};
 use crate::close::CloseReason;
 use crate::codec::engine::{self, Packet};
-use crate::codec::websocket::{self, Message, Opcode};
+use crate::codec::websocket::Message;
+use crate::frame::SharedFrame;
 
 /// The new transport, until it has proved itself.
 pub(super) struct Probe {
@@ -69,8 +70,8 @@ impl Probe {
             });
             match (said, received) {
                 (Some(Said::Probe), _) if !self.is_answered => {
-                    let (frame, _) = websocket::encode(Opcode::Text, engine::PROBE_ANSWER.as_bytes());
-                    if !self.input.stream.write_now(cx, &frame) {
+                    let frame = SharedFrame::engine(engine::PROBE_ANSWER);
+                    if !self.input.stream.write_now(cx, frame.as_bytes()) {
                         return Probed::Failed;
                     }
                     self.is_answered = true;
@@ -103,9 +104,8 @@ fn read(message: &Message) -> Said {
 /// Not waited for: the stream is closed behind it.
 fn say_goodbye(input: &mut WebSocketInput, cx: &mut Context<'_>) {
     let reason = CloseReason::InvalidState;
-    let code = reason.websocket_code().unwrap_or(1008).to_be_bytes();
-    let (frame, _) = websocket::encode(Opcode::Close, &[&code, reason.code().as_bytes()].concat());
-    if input.stream.write_now(cx, &frame) {
+    let frame = SharedFrame::websocket_close(reason.websocket_code().unwrap_or(1008), reason.code());
+    if input.stream.write_now(cx, frame.as_bytes()) {
         let _ = input.stream.poll_shutdown(cx);
     }
 }

@@ -1,7 +1,7 @@
 //! The server below both protocols: answers requests, keeps the list of sessions, and ends them all when asked.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -11,30 +11,29 @@ use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, ORIGIN};
 use http::{HeaderValue, Request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::conversation::Protocol;
-use super::driver::{Driver, Input, Polling};
+use super::driver::{Driver, Input};
 use super::flusher::{Flusher, Stats};
 use super::incoming::WebSocketInput;
 use super::link::Link;
-use super::mailbox::{Answer as PollAnswer, Poll, Post};
+use super::mailbox::{Answer as PollAnswer, Coming, Mailbox, Poll, Post, Posting};
 use super::message::read_payload;
 use super::outgoing::To;
+use super::polling::Polling;
 use super::probe::Probe;
 use super::request::{self, Answer, Asked, Refusal};
-use super::stream::{AnyStream, Stream};
+use super::stream::{AnyStream, Stream, upgraded};
+use crate::addresses::{Addresses, Taken};
 use crate::close::CloseReason;
 use crate::codec::engine;
 use crate::config::Config;
 use crate::frame::SharedFrame;
 use crate::id::ConnectionId;
-use crate::peer::{Peer, network_of};
+use crate::peer::Peer;
 
 /// At least so long between two that are told to go, so that they do not all come back in one instant.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
@@ -49,6 +48,7 @@ struct Shared<P> {
     protocol: P,
     flusher: Arc<Flusher>,
     sessions: Mutex<Sessions>,
+    addresses: Addresses,
     /// Notified whenever a session has ended.
     ended: Notify,
 }
@@ -57,7 +57,6 @@ struct Shared<P> {
 struct Sessions {
     /// By the id that requests name. It is not the public id of a connection: who knows this one acts for the client.
     by_engine_id: HashMap<ConnectionId, Arc<Link>>,
-    by_network: HashMap<IpAddr, usize>,
     is_shutting_down: bool,
 }
 
@@ -65,7 +64,14 @@ impl<P: Protocol> Core<P> {
     pub(crate) fn new(config: Arc<Config>, protocol: P) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let flusher = Flusher::new(cores);
-        let shared = Shared { config, protocol, flusher, sessions: Mutex::default(), ended: Notify::new() };
+        let shared = Shared {
+            config,
+            protocol,
+            flusher,
+            sessions: Mutex::default(),
+            addresses: Addresses::default(),
+            ended: Notify::new(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -131,7 +137,7 @@ impl<P: Protocol> Core<P> {
             Err(refusal) => return refusal.response(),
         };
         let upgrade = hyper::upgrade::on(&mut *request);
-        let peer = peer_of(request, remote_addr);
+        let peer = Peer::of(request, remote_addr);
         tokio::spawn(async move {
             // A client that never reads the answer must not keep its place.
             let upgraded = upgraded(upgrade, slot.shared.config.connect_timeout).await;
@@ -147,7 +153,7 @@ impl<P: Protocol> Core<P> {
     fn open_polling<B>(&self, request: &mut Request<B>, remote_addr: SocketAddr) -> Result<Answer, Refusal> {
         let slot = Slot::take(&self.shared, remote_addr, To::Poll(None))?;
         let open = engine::open(slot.link.engine_id(), &["websocket"], &self.shared.config);
-        let peer = peer_of(request, remote_addr);
+        let peer = Peer::of(request, remote_addr);
         let driver = slot.driver(Input::Polling(Box::<Polling>::default()), peer);
         tokio::spawn(slot.run(driver));
         Ok(request::payload(open.into()))
@@ -156,10 +162,7 @@ impl<P: Protocol> Core<P> {
     async fn poll(&self, sid: &str) -> Result<Answer, Refusal> {
         let link = self.find(sid)?;
         let (poll, answer) = Poll::new();
-        let put = match link.mailbox.lock().as_mut() {
-            Some(mailbox) => mailbox.put_poll(poll),
-            None => return Err(Refusal::BadRequest),
-        };
+        let put = link.with_mailbox(|mailbox| mailbox.put_poll(poll)).ok_or(Refusal::BadRequest)?;
         if put.is_err() {
             link.close(CloseReason::PollOverlap);
             return Err(Refusal::BadRequest);
@@ -177,7 +180,7 @@ impl<P: Protocol> Core<P> {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let link = self.find(sid)?;
-        match link.mailbox.lock().as_mut().map(|mailbox| mailbox.begin_post()) {
+        match link.with_mailbox(Mailbox::begin_post) {
             None => return Err(Refusal::BadRequest),
             Some(false) => {
                 link.close(CloseReason::PollOverlap);
@@ -198,13 +201,11 @@ impl<P: Protocol> Core<P> {
             }
         };
         let (taken, is_taken) = oneshot::channel();
-        match link.mailbox.lock().as_mut() {
-            Some(mailbox) => mailbox.put_post(Post { packets: packets.into_iter(), taken }),
+        let post = Post { packets: packets.into_iter(), taken };
+        if link.with_mailbox(|mailbox| mailbox.put_post(post)).is_none() {
             // The session has become a WebSocket's meanwhile, or has ended.
-            None => {
-                posting.end = None;
-                return Err(Refusal::BadRequest);
-            }
+            posting.end = None;
+            return Err(Refusal::BadRequest);
         }
         link.wake();
         let is_taken = is_taken.await.is_ok();
@@ -247,10 +248,10 @@ impl<P: Protocol> Core<P> {
             let _coming = coming;
             let Some((stream, read_ahead)) = upgraded(upgrade, config.upgrade_timeout).await else { return };
             let input = Box::new(WebSocketInput::new(stream, &read_ahead, &config));
-            let refused = match link.mailbox.lock().as_mut() {
-                Some(mailbox) => mailbox.put_probe(input).err(),
-                None => Some(input),
-            };
+            let mut refused = Some(input);
+            link.with_mailbox(|mailbox| {
+                refused = refused.take().and_then(|input| mailbox.put_probe(input).err());
+            });
             match refused {
                 None => link.wake(),
                 // The session has its WebSocket: this one says goodbye, as the Node server's does.
@@ -318,63 +319,11 @@ impl<P: Protocol> Clone for Core<P> {
     }
 }
 
-fn peer_of<B>(request: &mut Request<B>, remote_addr: SocketAddr) -> Peer {
-    let query = request.uri().query().unwrap_or_default().into();
-    Peer { remote_addr, headers: std::mem::take(request.headers_mut()), query }
-}
-
-/// The stream of an upgraded request, bare where it is a socket, and what was read beyond the request.
-async fn upgraded(upgrade: OnUpgrade, within: Duration) -> Option<(Stream, Bytes)> {
-    let upgraded: Upgraded = timeout(within, upgrade).await.ok()?.ok()?;
-    Some(match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
-        Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
-    })
-}
-
-/// A WebSocket that has been let in for a session of long-polling and is not there yet.
-struct Coming(Arc<Link>);
-
-impl Coming {
-    fn begin(link: &Arc<Link>) -> Self {
-        if let Some(mailbox) = link.mailbox.lock().as_mut() {
-            mailbox.expect_probe();
-        }
-        Self(Arc::clone(link))
-    }
-}
-
-impl Drop for Coming {
-    fn drop(&mut self) {
-        if let Some(mailbox) = self.0.mailbox.lock().as_mut() {
-            mailbox.end_expectation();
-        }
-        self.0.wake();
-    }
-}
-
-/// A POST that is under way. When it is dropped another one may come; with a reason left in it the session ends.
-struct Posting<'a> {
-    link: &'a Link,
-    end: Option<CloseReason>,
-}
-
-impl Drop for Posting<'_> {
-    fn drop(&mut self) {
-        if let Some(mailbox) = self.link.mailbox.lock().as_mut() {
-            mailbox.end_post();
-        }
-        if let Some(reason) = self.end {
-            self.link.close(reason);
-        }
-    }
-}
-
 /// A place among `connections_max`, given back when it is dropped.
 pub(super) struct Slot<P: Protocol> {
     shared: Arc<Shared<P>>,
     link: Arc<Link>,
-    network: Option<IpAddr>,
+    of_address: Option<Taken>,
 }
 
 impl<P: Protocol> Slot<P> {
@@ -392,17 +341,11 @@ impl<P: Protocol> Slot<P> {
         if sessions.by_engine_id.len() >= shared.config.connections_max {
             return Err(Refusal::NoRoom("Too many connections"));
         }
-        let network = network_of(remote_addr.ip());
-        if let Some(network) = network {
-            let count = sessions.by_network.entry(network).or_default();
-            if *count >= shared.config.address_connections_max {
-                return Err(Refusal::NoRoom("Too many connections of this address"));
-            }
-            *count += 1;
-        }
+        let taken = shared.addresses.take(remote_addr.ip(), shared.config.address_connections_max);
+        let taken = taken.ok_or(Refusal::NoRoom("Too many connections of this address"))?;
         sessions.by_engine_id.insert(engine_id, Arc::clone(&link));
         drop(sessions);
-        Ok(Self { shared: Arc::clone(shared), link, network })
+        Ok(Self { shared: Arc::clone(shared), link, of_address: Some(taken) })
     }
 
     fn serve(&self, stream: Stream, read_ahead: &[u8], peer: Peer) -> Driver<P::Conversation> {
@@ -439,17 +382,9 @@ impl<P: Protocol> Slot<P> {
 
 impl<P: Protocol> Drop for Slot<P> {
     fn drop(&mut self) {
-        let mut sessions = self.shared.sessions.lock();
-        sessions.by_engine_id.remove(&self.link.engine_id());
-        if let Some(network) = self.network
-            && let Some(count) = sessions.by_network.get_mut(&network)
-        {
-            *count -= 1;
-            if *count == 0 {
-                sessions.by_network.remove(&network);
-            }
-        }
-        drop(sessions);
+        // Before the session is gone from the list: who sees that may come at once.
+        self.of_address = None;
+        self.shared.sessions.lock().by_engine_id.remove(&self.link.engine_id());
         self.shared.ended.notify_waiters();
     }
 }

@@ -5,11 +5,16 @@ use std::io::{self, Read as _};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::timeout;
 
 /// One read. One buffer a thread serves all its connections: idle ones hold none.
 const READ_BYTES: usize = 64 * 1024;
@@ -128,4 +133,13 @@ impl Stream {
             Self::Other(_) => None,
         }
     }
+}
+
+/// The stream of an upgraded request, bare where it is a socket, and what was read beyond the request.
+pub(super) async fn upgraded(upgrade: OnUpgrade, within: Duration) -> Option<(Stream, Bytes)> {
+    let upgraded = timeout(within, upgrade).await.ok()?.ok()?;
+    Some(match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
+        Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
+    })
 }

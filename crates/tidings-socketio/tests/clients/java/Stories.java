@@ -234,41 +234,41 @@ final class Stories {
      * Answers the server's close of a WebSocket. The library does not, and would learn of it only when it misses a ping.
      */
     static final class Answering extends WebSocketListener {
-        private final WebSocketListener library;
+        private final WebSocketListener listener;
 
-        Answering(WebSocketListener library) {
-            this.library = library;
+        Answering(WebSocketListener listener) {
+            this.listener = listener;
         }
 
         @Override
         public void onClosing(WebSocket socket, int code, String reason) {
-            library.onClosing(socket, code, reason);
+            listener.onClosing(socket, code, reason);
             socket.close(code, reason);
         }
 
         @Override
         public void onClosed(WebSocket socket, int code, String reason) {
-            library.onClosed(socket, code, reason);
+            listener.onClosed(socket, code, reason);
         }
 
         @Override
         public void onFailure(WebSocket socket, Throwable error, Response response) {
-            library.onFailure(socket, error, response);
+            listener.onFailure(socket, error, response);
         }
 
         @Override
         public void onMessage(WebSocket socket, String text) {
-            library.onMessage(socket, text);
+            listener.onMessage(socket, text);
         }
 
         @Override
         public void onMessage(WebSocket socket, ByteString bytes) {
-            library.onMessage(socket, bytes);
+            listener.onMessage(socket, bytes);
         }
 
         @Override
         public void onOpen(WebSocket socket, Response response) {
-            library.onOpen(socket, response);
+            listener.onOpen(socket, response);
         }
     }
 

@@ -1,24 +1,25 @@
 //! How many connections each address has: so that one of them cannot take all the places.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tidings_socketio::network_of;
 
 /// Counted by network: whoever has one address of an IPv6 network has all of them.
-#[derive(Clone, Default)]
-pub(super) struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
+#[derive(Clone, Debug, Default)]
+pub struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// A connection of an address, counted until this is dropped.
-pub(super) struct Taken {
+#[derive(Debug)]
+pub struct Taken {
     addresses: Addresses,
     network: Option<IpAddr>,
 }
 
 impl Addresses {
     /// Counts one more; nothing where there are `max` already. This machine's own are not counted: they are a proxy's.
+    #[must_use]
     pub fn take(&self, address: IpAddr, max: usize) -> Option<Taken> {
         let network = network_of(address);
         if let Some(network) = network {
@@ -30,6 +31,19 @@ impl Addresses {
             *count += 1;
         }
         Some(Taken { addresses: self.clone(), network })
+    }
+}
+
+/// The network that an address counts for where addresses are counted: an IPv6 network of 64 bits as a whole, because
+/// whoever has one address of it has them all. None for this machine's own, which are a proxy's.
+fn network_of(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        address if address.is_loopback() => None,
+        IpAddr::V4(address) => Some(address.into()),
+        IpAddr::V6(address) => {
+            const NETWORK: u128 = !0 << 64;
+            Some(Ipv6Addr::from(u128::from(address) & NETWORK).into())
+        }
     }
 }
 
