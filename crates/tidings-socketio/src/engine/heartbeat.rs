@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// What a ping may be late without the client's having less time to answer.
-const LATE_MAX: Duration = Duration::from_millis(20);
+const LATE_MAX: Duration = Duration::from_millis(100);
 
 /// One who is not read for so many heartbeats may be gone.
 const UNREAD_HEARTBEATS_MAX: u32 = 4;
@@ -129,9 +129,10 @@ mod tests {
             heartbeat.deadline()
         };
         assert_eq!(pinged(2), start + millis(500));
+        assert_eq!(pinged(90), start + millis(500), "a busy machine");
         assert_eq!(
             pinged(1_000),
-            start + millis(1_480),
+            start + millis(1_400),
             "the process was stopped: the client has not seen it yet"
         );
     }
