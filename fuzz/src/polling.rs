@@ -49,7 +49,11 @@ async fn play(app: &App, input: &[u8], sent: &mut Sent) -> Transcript {
             b'D' => {
                 note(rest, sent);
                 let both = tokio::join!(client.post(rest, "text/plain"), client.post(rest, "text/plain"));
-                assert!(both.0 != StatusCode::OK && both.1 != StatusCode::OK, "two at once end the session");
+                let taken = [both.0, both.1].iter().filter(|status| **status == StatusCode::OK).count();
+                // One that says goodbye to a session which is just ending by itself has done what it should.
+                let packets = rest.split(|byte| *byte == tidings_socketio::codec::engine::SEPARATOR);
+                let goodbyes = packets.filter(|packet| *packet == b"1").count().min(1);
+                assert!(taken <= goodbyes, "two at once end the session");
             }
             b'.' => {
                 if let Step::Wait(time) = script::wait(rest) {

@@ -119,9 +119,9 @@ impl<C: Conversation> Driver<C> {
                 poll.refuse();
             }
         }
-        // The client's own goodbye: it polls no more.
+        // The client's own goodbye: it polls no more. After a mistake of its own it is too late for one.
         let post = self.link.with_mailbox(Mailbox::take_post).flatten();
-        let says_goodbye = post.is_some_and(Post::says_goodbye);
+        let says_goodbye = closing.reason.waits_for_poll() && post.is_some_and(Post::says_goodbye);
         let is_over = says_goodbye
             || self.link.is_poll_cancelled(cx)
             || self.link.flush() != Flushed::Blocked
