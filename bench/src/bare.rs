@@ -48,6 +48,8 @@ pub(crate) const LIBRARY: Bare = Bare::Own(Own::Library);
 impl Own {
     /// Is this server, on a free port which it says first, until the process ends.
     pub(crate) fn serve(self) -> anyhow::Result<()> {
+        // As the product.
+        let _ = rustix::thread::disable_transparent_huge_pages(true);
         let listener = listen()?;
         println!("Open http://{}", listener.local_addr()?);
         self.serve_on(listener)

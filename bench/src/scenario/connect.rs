@@ -16,7 +16,7 @@ use crate::world::World;
 const AT_ONCE: usize = 64;
 
 pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
-    let conversations = bench.quick_or(500, 2_500);
+    let conversations = bench.quick_or(500, 5_000);
     let plan = Plan::pairs(conversations);
     let dir = tempfile::tempdir_in(&bench.root)?;
     let data = dir.path().join("data");
@@ -24,13 +24,7 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let line = format!("{} connections, one core", 2 * conversations);
     let peer_line = format!("the peer, {line}");
     for _ in 0..bench.rounds {
-        let mut stage = Stage::open(bench, &data, Cores::Apart)?;
-        report.add(&line, "process base (P5)", "MiB", mib(stage.server.pid()));
-        connects(report, &mut stage, &line, "CPU a connect, token never seen (P6)", false)?;
-        report.add(&line, "process with all of them", "MiB", mib(stage.server.pid()));
-        again(report, &mut stage, &line, "CPU a connect, token seen before (P6)", false)?;
-        again(report, &mut stage, &line, "CPU a resume (P6)", true)?;
-        stage.server.stop()?;
+        of_tidings(report, Stage::open(bench, &data, Cores::Apart)?, &line)?;
         if let Some(mut peer) = Peer::start_if_wanted_without_devices(bench, &plan)? {
             connects(report, &mut peer.stage, &peer_line, "CPU a connect", false)?;
         }
@@ -44,6 +38,16 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Takes the stage: the generator has descriptors for one crowd at a time.
+fn of_tidings(report: &mut Report, mut stage: Stage, line: &str) -> anyhow::Result<()> {
+    report.add(line, "process base (P5)", "MiB", mib(stage.server.pid()));
+    connects(report, &mut stage, line, "CPU a connect, token never seen (P6)", false)?;
+    report.add(line, "process with all of them", "MiB", mib(stage.server.pid()));
+    again(report, &mut stage, line, "CPU a connect, token seen before (P6)", false)?;
+    again(report, &mut stage, line, "CPU a resume (P6)", true)?;
+    stage.server.stop()
 }
 
 /// Everybody comes at once, and stays.

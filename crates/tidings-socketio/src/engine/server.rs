@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll as TaskPoll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -369,14 +370,28 @@ impl<P: Protocol> Slot<P> {
     }
 
     /// The session until its end; then its place is free.
-    pub(super) async fn run(self, driver: Driver<P::Conversation>) {
-        driver.await;
+    pub(super) fn run(self, driver: Driver<P::Conversation>) -> Session<P> {
+        Session { driver, _slot: self }
     }
 
     fn driver(&self, input: Input, peer: Peer) -> Driver<P::Conversation> {
         let now = Instant::now();
         let conversation = self.shared.protocol.begin(&self.link, peer, now);
         Driver::new(input, conversation, Arc::clone(&self.link), Arc::clone(&self.shared.config), now)
+    }
+}
+
+/// A session's task. An async function would hold its driver twice.
+pub(super) struct Session<P: Protocol> {
+    driver: Driver<P::Conversation>,
+    _slot: Slot<P>,
+}
+
+impl<P: Protocol> Future for Session<P> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> TaskPoll<()> {
+        Pin::new(&mut self.get_mut().driver).poll(cx)
     }
 }
 
