@@ -44,6 +44,7 @@ pub(crate) struct Measured {
     pub answered: Latency,
     pub shown: Latency,
     pub server_cpu: Duration,
+    /// What it did not use for staying awake.
     pub generator_cpu: Duration,
     /// Of all other processes of the machine meanwhile.
     pub others_cpu: Duration,
@@ -97,9 +98,11 @@ pub(crate) fn measure(
     crowd.begin_run(engine, run);
     drive(engine, crowd, warm)?;
     let before = (CpuTime::of(pid), CpuTime::of(std::process::id()), engine.now(), cpu::worked());
+    let idled_before = engine.idled();
     drive(engine, crowd, until)?;
     let after = (CpuTime::of(pid), CpuTime::of(std::process::id()), engine.now(), cpu::worked());
     let (server_cpu, generator_cpu) = (after.0.since(&before.0), after.1.since(&before.1));
+    let idled = engine.idled() - idled_before;
     if let Some(run) = &mut crowd.run {
         run.is_over = true;
     }
@@ -115,7 +118,7 @@ pub(crate) fn measure(
         answered: run.answered,
         shown: run.shown,
         server_cpu,
-        generator_cpu,
+        generator_cpu: generator_cpu.saturating_sub(idled),
         others_cpu: after.3.saturating_sub(before.3).saturating_sub(server_cpu + generator_cpu),
         wall,
         sends: run.answers,

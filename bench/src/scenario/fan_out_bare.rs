@@ -57,7 +57,9 @@ fn cell(
                 measured: Duration::from_secs(bench.quick_or(2, 4)),
             };
             come_online(stage, round == 0)?;
+            stage.engine.stays_awake = true;
             let measured = stage.measure(&line(*server), report, &series)?;
+            stage.engine.stays_awake = false;
             deliveries(report, &line(*server), &measured);
             stage.crowd.drop_devices(&mut stage.engine);
             stage.wait_until_quiet()?;
