@@ -13,6 +13,7 @@ mod link;
 mod mailbox;
 mod message;
 mod outgoing;
+mod pending;
 mod plain;
 mod polling;
 mod probe;

@@ -27,7 +27,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const CONNECTIONS: usize = 200;
 /// Of a connection that has nothing to do, everything included: its task, its timer, the runtime's part of its socket.
-const IDLE_BYTES_MAX: usize = 2_200;
+const IDLE_BYTES_MAX: usize = 1_800;
 const FRAMES_AT_ONCE: usize = 16;
 
 #[derive(Default)]

@@ -5,9 +5,12 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::link::Link;
+use super::link::{Link, Written};
 use super::mailbox::Poll as PollRequest;
 use super::stream::AnyStream;
 use crate::codec::engine;
@@ -16,8 +19,6 @@ use crate::steps::{Step, reached};
 
 /// Frames in one system call: at 64 its price is spread thin, and the kernel takes up to 1,024.
 const FLUSH_FRAMES_MAX: usize = 64;
-/// Room for frames that an idle connection keeps.
-const IDLE_FRAMES: usize = 16;
 /// What one answer to a poll carries, but for its last frame: the client reads it whole before it sees any of it.
 const POLL_BYTES_MAX: usize = 256 * 1024;
 /// Packets of one answer, but for a frame that has more: python-engineio refuses an answer of over 16.
@@ -85,17 +86,7 @@ impl Outgoing {
 
     pub(super) fn flush(&mut self, link: &Link) -> Flushed {
         match &mut self.to {
-            To::Tcp(writer) => self.frames.write(link, |slices| {
-                let written = match slices {
-                    // The plain call is the cheaper one.
-                    [slice] => writer.try_write(slice),
-                    slices => writer.try_write_vectored(slices),
-                };
-                match written {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-                    result => Poll::Ready(result),
-                }
-            }),
+            To::Tcp(writer) => self.frames.write(link, |slices| write_to(writer.as_ref(), slices)),
             To::Poll(waiting) => self.frames.answer(link, waiting),
             To::Task => {
                 link.wake();
@@ -127,69 +118,79 @@ impl Frames {
         link: &Link,
         mut write: impl FnMut(&[IoSlice<'_>]) -> Poll<io::Result<usize>>,
     ) -> Flushed {
+        let mut single = if self.writing.is_empty() { link.take_frames(&mut self.writing) } else { None };
         loop {
-            if self.writing.is_empty() {
-                link.swap_frames(&mut self.writing);
-                if self.writing.is_empty() {
-                    // A burst is over: its room is given back.
-                    self.writing.shrink_to(IDLE_FRAMES);
-                    return Flushed::All;
+            let result = match &single {
+                Some(frame) => {
+                    reached(Step::Flushing);
+                    write(&[IoSlice::new(frame.as_bytes())])
                 }
-            }
-            reached(Step::Flushing);
-            let result = match self.writing.len() {
-                1 => write(&[IoSlice::new(&self.writing[0].as_bytes()[self.written..])]),
-                _ => {
-                    let mut slices = [IoSlice::new(&[]); FLUSH_FRAMES_MAX];
-                    let mut count = 0;
-                    for (slice, frame) in slices.iter_mut().zip(&self.writing) {
-                        let skip = if count == 0 { self.written } else { 0 };
-                        *slice = IoSlice::new(&frame.as_bytes()[skip..]);
-                        count += 1;
-                    }
-                    write(&slices[..count])
-                }
+                None if self.writing.is_empty() => return Flushed::All,
+                None => self.write_many(&mut write),
             };
+            // One that went out whole never comes among the others.
+            self.writing.extend(single.take_if(|frame| !is_whole(frame, &result)));
             match result {
                 Poll::Pending => return Flushed::Blocked,
                 Poll::Ready(Ok(0) | Err(_)) => return Flushed::Failed,
                 Poll::Ready(Ok(bytes)) => {
                     reached(Step::Flushed);
-                    self.on_written(bytes, link);
+                    single = self.on_written(bytes, single, link);
                 }
             }
         }
     }
 
-    fn on_written(&mut self, bytes: usize, link: &Link) {
-        self.written += bytes;
-        self.total_bytes += bytes as u64;
-        let (mut frames, mut cost_bytes, mut tag) = (0, 0, 0);
-        while let Some(frame) = self.writing.front()
-            && self.written >= frame.as_bytes().len()
-        {
-            frames += 1;
-            self.written -= frame.as_bytes().len();
-            cost_bytes += frame.cost_bytes();
-            if frame.tag() != 0 {
-                tag = frame.tag();
-            }
-            self.writing.pop_front();
+    /// Writes what was taken, as much as goes with one call.
+    fn write_many(
+        &self,
+        write: &mut impl FnMut(&[IoSlice<'_>]) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        reached(Step::Flushing);
+        let mut slices = [IoSlice::new(&[]); FLUSH_FRAMES_MAX];
+        let mut count = 0;
+        for (slice, frame) in slices.iter_mut().zip(&self.writing) {
+            let skip = if count == 0 { self.written } else { 0 };
+            *slice = IoSlice::new(&frame.as_bytes()[skip..]);
+            count += 1;
         }
-        link.on_written(frames, cost_bytes, tag);
+        write(&slices[..count])
     }
 
-    /// Gives what is queued to the poll that waits.
-    fn answer(&mut self, link: &Link, waiting: &mut Option<PollRequest>) -> Flushed {
-        if self.writing.is_empty() {
-            link.swap_frames(&mut self.writing);
+    /// One write took so many bytes, of this frame or of those that were taken. What is to be written next is taken.
+    fn on_written(&mut self, bytes: usize, single: Option<SharedFrame>, link: &Link) -> Option<SharedFrame> {
+        self.total_bytes += bytes as u64;
+        let mut written = Written::default();
+        if let Some(frame) = single {
+            written.add(&frame);
+        } else {
+            self.written += bytes;
+            while let Some(frame) = self.writing.pop_front_if(|frame| self.written >= frame.as_bytes().len())
+            {
+                self.written -= frame.as_bytes().len();
+                written.add(&frame);
+            }
         }
         if self.writing.is_empty() {
+            return link.on_written_then_take(&written, &mut self.writing);
+        }
+        link.on_written(&written);
+        None
+    }
+
+    /// Gives what is queued to the poll that waits; without one it stays in the queue.
+    fn answer(&mut self, link: &Link, waiting: &mut Option<PollRequest>) -> Flushed {
+        if waiting.is_some() {
+            let mut several = VecDeque::new();
+            let single = link.take_frames(&mut several);
+            self.writing.extend(single.into_iter().chain(several));
+        }
+        if self.writing.is_empty() && !link.has_frames() {
             return Flushed::All;
         }
         let Some(poll) = waiting.take() else { return Flushed::Blocked };
         reached(Step::Flushing);
-        let (mut payload, mut packets, mut frames, mut cost_bytes, mut tag) = (Vec::new(), 0, 0, 0, 0);
+        let (mut payload, mut packets, mut written) = (Vec::new(), 0, Written::default());
         while payload.len() < POLL_BYTES_MAX
             && let Some(frame) = self.writing.pop_front_if(|frame| {
                 packets += frame.packets();
@@ -199,17 +200,34 @@ impl Frames {
             })
         {
             frame.write_to_payload(&mut payload);
-            frames += 1;
-            cost_bytes += frame.cost_bytes();
-            if frame.tag() != 0 {
-                tag = frame.tag();
-            }
+            written.add(&frame);
         }
         if !poll.answer(payload) {
             return Flushed::Failed;
         }
         reached(Step::Flushed);
-        link.on_written(frames, cost_bytes, tag);
-        if self.writing.is_empty() { Flushed::All } else { Flushed::Blocked }
+        link.on_written(&written);
+        if self.writing.is_empty() && !link.has_frames() { Flushed::All } else { Flushed::Blocked }
+    }
+}
+
+fn is_whole(frame: &SharedFrame, written: &Poll<io::Result<usize>>) -> bool {
+    matches!(written, Poll::Ready(Ok(bytes)) if *bytes == frame.as_bytes().len())
+}
+
+/// A single frame goes to the kernel at once, whatever the runtime has last heard of the socket: there is seldom news, and
+/// looking for some costs a part of what the call does.
+fn write_to(stream: &TcpStream, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    let written = match slices {
+        [slice] => match rustix::net::send(stream, slice, SendFlags::NOSIGNAL) {
+            // The runtime must hear that there is no room: the task waits by it until there is.
+            Err(Errno::AGAIN) => stream.try_write(slice),
+            result => Ok(result?),
+        },
+        slices => stream.try_write_vectored(slices),
+    };
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
     }
 }

@@ -5,6 +5,12 @@ fn link(queue_bytes_max: usize) -> Arc<Link> {
     Link::new(ConnectionId::random().unwrap(), &config, Flusher::new(1), To::Task)
 }
 
+fn written(frame: &SharedFrame) -> Written {
+    let mut written = Written::default();
+    written.add(frame);
+    written
+}
+
 #[tokio::test]
 async fn a_frame_over_the_budget_closes_and_frees_what_waits() {
     let frame = SharedFrame::event("a", "1", 0);
@@ -24,10 +30,9 @@ async fn what_was_taken_counts_until_it_is_written() {
     let frame = SharedFrame::event("a", "1", 9);
     let link = link(frame.cost_bytes());
     assert_eq!(link.send(frame.clone()), Ok(()));
-    let mut taken = VecDeque::new();
-    link.swap_frames(&mut taken);
-    assert_eq!((taken.len(), link.queue_bytes()), (1, frame.cost_bytes()));
-    link.on_written(1, frame.cost_bytes(), frame.tag());
+    assert!(link.take_frames(&mut VecDeque::new()).is_some());
+    assert_eq!(link.queue_bytes(), frame.cost_bytes());
+    link.on_written(&written(&frame));
     assert_eq!((link.queue_bytes(), link.written_tag()), (0, 9));
     assert_eq!(link.send(frame), Ok(()));
 }
@@ -46,7 +51,7 @@ async fn one_who_waits_for_room_goes_on_when_it_is_there_or_never_will_be() {
     let waiting = wait(0);
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    link.on_written(1, frame.cost_bytes(), 0);
+    link.on_written(&written(&frame));
     waiting.await.unwrap();
     assert_eq!(link.send(frame.clone()), Ok(()));
     let waiting = wait(0);
