@@ -18,7 +18,7 @@ while [[ ${1:-} == --* ]]; do
 done
 seconds=${1:-60}
 targets=("${@:2}")
-[ ${#targets[@]} -gt 0 ] || targets=(engine socket websocket connection polling)
+[ ${#targets[@]} -gt 0 ] || targets=(head engine socket websocket connection polling)
 
 # Inputs reach every limit of the targets well below this.
 input_bytes_max=4096
@@ -40,7 +40,11 @@ build() {
 }
 
 dictionary_of() {
-  if [ "$1" = websocket ]; then echo fuzz/dictionaries/frames.dict; else echo fuzz/dictionaries/packets.dict; fi
+  case $1 in
+    head) echo fuzz/dictionaries/heads.dict ;;
+    websocket) echo fuzz/dictionaries/frames.dict ;;
+    *) echo fuzz/dictionaries/packets.dict ;;
+  esac
 }
 
 # fuzz TARGET LOG ARTIFACTS [argument…]: every input that is there, then new ones.

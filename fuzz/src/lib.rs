@@ -1,7 +1,7 @@
 //! What must hold for the Socket.IO server, whatever bytes come. One module a target, each with one `check`, which
 //! panics where something does not hold.
 //!
-//! [`engine`], [`socket`] and [`websocket`] compare the decoders with models that are written for plainness, and read
+//! [`head`], [`engine`], [`socket`] and [`websocket`] compare the decoders with models that are written for plainness, and read
 //! back what the writers wrote. [`connection`] and [`polling`] play a [`script`] to the whole server, on a clock that is
 //! moved by hand, and look at what the application was told ([`app`]) and what the client got ([`transcript`]).
 //!
@@ -11,6 +11,7 @@
 pub mod app;
 pub mod connection;
 pub mod engine;
+pub mod head;
 pub mod json;
 pub mod planted;
 pub mod polling;
