@@ -75,7 +75,6 @@ pub(crate) trait Listener {
 pub(crate) struct Engine {
     epoll: OwnedFd,
     links: Vec<Option<Link>>,
-    events: Vec<Event>,
     scratch: Vec<u8>,
     began: Instant,
     mask: u32,
@@ -93,7 +92,6 @@ impl Engine {
         Ok(Self {
             epoll: epoll::create(CreateFlags::CLOEXEC).context("cannot make an epoll instance")?,
             links: Vec::new(),
-            events: Vec::with_capacity(EVENTS_MAX),
             scratch: vec![0; READ_BYTES_MAX],
             began: Instant::now(),
             mask: 0x9e37_79b9,
@@ -168,8 +166,7 @@ impl Engine {
 
     /// Waits until something arrives or `until` has come, and lets the listener hear all of it.
     pub(crate) fn turn(&mut self, listener: &mut impl Listener, until: Nanos) -> anyhow::Result<()> {
-        let mut events = mem::take(&mut self.events);
-        events.clear();
+        let mut events = Vec::with_capacity(EVENTS_MAX);
         if self.stays_awake {
             let begun = self.now();
             let mut asked = begun;
@@ -193,7 +190,6 @@ impl Engine {
                 self.read(id, listener);
             }
         }
-        self.events = events;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! A device behind a proxy that lets no WebSocket through, and one that begins by long-polling and moves on.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tidings_testkit::actors::Person;
 
@@ -14,13 +16,17 @@ struct Poller<'a> {
 
 impl<'a> Poller<'a> {
     async fn open(person: &'a Person) -> Self {
+        Self::open_since(person, None).await
+    }
+
+    async fn open_since(person: &'a Person, since: Option<&str>) -> Self {
         let http = reqwest::Client::new();
         let url = format!("{}/socket.io/?EIO=4&transport=polling", person.api.url);
         let open = http.get(&url).send().await.unwrap().text().await.unwrap();
         let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
         let url = format!("{url}&sid={}", open["sid"].as_str().unwrap());
         let poller = Self { person, url, http };
-        poller.post(&format!("40{}", json!({ "token": person.token }))).await;
+        poller.post(&format!("40{}", json!({ "token": person.token, "since": since }))).await;
         poller
     }
 
@@ -77,6 +83,25 @@ async fn a_session_that_ends_is_told_by_the_next_poll() {
         let payload = answer.text().await.unwrap();
         assert!(payload.split('\u{1e}').all(|packet| ["41", "1"].contains(&packet)), "{payload}");
     }
+}
+
+#[tokio::test]
+async fn a_poll_that_waits_is_told_that_the_server_stops_and_what_comes_later_is_caught_up() {
+    let mut server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let poller = Poller::open(&bob).await;
+    let ready: Value = serde_json::from_str(&poller.until("\"ready\"").await[2..]).unwrap();
+    let since = ready[1]["next"].as_str().unwrap();
+    let waiting = tokio::spawn(poller.http.get(&poller.url).send());
+    // Until it is there: one that is sent to a server which stops may find nobody.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.restart_there().await;
+    // Not a DISCONNECT: a stock client comes back by itself.
+    assert_eq!(waiting.await.unwrap().unwrap().text().await.unwrap(), "1");
+    alice.send(&chat, "welcome back").await;
+    let poller = Poller::open_since(&bob, Some(since)).await;
+    assert!(poller.until("welcome back").await.contains("message:new"));
 }
 
 #[tokio::test]

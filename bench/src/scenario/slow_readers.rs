@@ -1,13 +1,17 @@
-//! Hundreds who stop reading (P16, R16): one room of a thousand at half of what it takes, by the clock, without them and
-//! with them. How long the others wait, and what the server keeps for those who do not read.
+//! Hundreds who stop reading (P16, R16): one room of a thousand at a quarter of what it takes, by the clock, without them,
+//! with them, and while they read again and catch up. How long the others wait, and what the server keeps for those who
+//! do not read.
 
+use std::thread;
 use std::time::Duration;
+
+use anyhow::bail;
 
 use crate::bare::LIBRARY;
 use crate::cpu;
 use crate::crowd::{Choice, Crowd, Door, Joining};
 use crate::engine::Engine;
-use crate::measure::{Rate, Series, as_float};
+use crate::measure::{Rate, Series, as_float, nanos};
 use crate::report::Report;
 use crate::seed::{ClientIds, Plan};
 use crate::stage::{Bench, Cores, Stage};
@@ -19,8 +23,6 @@ const READERS: u32 = 1_000;
 const SLOW: usize = 300;
 /// What the kernel holds for one of them before the server feels it.
 const RECEIVE_BYTES: usize = 4_096;
-/// For how long they read in the end, in nanoseconds.
-const READING: u64 = 1_000_000_000;
 /// Sends in flight where it is measured what the room takes.
 const IN_FLIGHT: usize = 16;
 
@@ -42,28 +44,39 @@ fn series_of(bench: &Bench, report: &mut Report, who: &str, mut stage: Stage) ->
     stage.come_online()?;
     let room = format!("{who}, one room of 1,000, socket");
     let full = stage.measure(&room, report, &series(bench, Rate::InFlight(IN_FLIGHT)))?;
-    let rate = Rate::PerSecond(full.sends_per_second / 2.0);
-    let without = format!("{room}, half load, everybody reads");
-    let with = format!("{room}, half load, {SLOW} more who do not read");
+    // Of more than that the generator is the limit before the server is.
+    let rate = Rate::PerSecond(full.sends_per_second / 4.0);
+    let without = format!("{room}, a quarter of the load, everybody reads");
+    let with = format!("{room}, a quarter of the load, {SLOW} more who do not read");
+    let catching_up = format!("{room}, a quarter of the load, those {SLOW} catch up");
     for _ in 0..bench.rounds {
-        measure(bench, report, &mut stage, &without, rate)?;
+        stage.breathe()?;
+        measure(report, &mut stage, &without, &series(bench, rate))?;
         let rss_before = cpu::rss_bytes(stage.server.pid());
         let (mut engine, mut slow) = slow_crowd(&stage)?;
         slow.connect_devices(&mut engine, Joining::default())?;
+        stage.breathe()?;
         // From here on nobody turns their engine.
-        let sends = measure(bench, report, &mut stage, &with, rate)?;
+        let sends = measure(report, &mut stage, &with, &series(bench, rate))?;
         report.add(&with, "sends while they did not read", "", as_float(sends));
         let grown = cpu::rss_bytes(stage.server.pid()).saturating_sub(rss_before);
         report.add(&with, "memory grown meanwhile (R16)", "MiB", as_float(grown) / f64::from(1 << 20));
-        // They read what is there for them, and so find out who was cut off.
-        let until = engine.now() + READING;
-        slow.turn_until(&mut engine, until, |_| false)?;
+        // They read what is there for them, on the generator's core, and so find out who was cut off.
+        let at_once = Series { warm_up: Duration::ZERO, ..series(bench, rate) };
+        let until = engine.now() + nanos(at_once.measured);
+        thread::scope(|scope| {
+            let reading = scope.spawn(|| slow.turn_until(&mut engine, until, |_| false));
+            measure(report, &mut stage, &catching_up, &at_once)?;
+            reading.join().unwrap_or_else(|_| bail!("the slow ones stopped reading"))
+        })?;
         let cut_off = SLOW.saturating_sub(engine.link_count());
         report.add(&with, "of them cut off", "", as_float(cut_off as u64));
         slow.drop_devices(&mut engine);
         stage.wait_until_quiet()?;
     }
-    report.ratio(&with, "p99 to that without them (P16)", (&with, P99), (&without, P99));
+    for line in [&with, &catching_up] {
+        report.ratio(line, "p99 to that without them (P16)", (line, P99), (&without, P99));
+    }
     Ok(())
 }
 
@@ -75,15 +88,8 @@ fn slow_crowd(stage: &Stage) -> anyhow::Result<(Engine, Crowd)> {
     Ok((Engine::with_receive_bytes(RECEIVE_BYTES)?, slow))
 }
 
-fn measure(
-    bench: &Bench,
-    report: &mut Report,
-    stage: &mut Stage,
-    line: &str,
-    rate: Rate,
-) -> anyhow::Result<u64> {
-    stage.breathe()?;
-    let measured = stage.measure(line, report, &series(bench, rate))?;
+fn measure(report: &mut Report, stage: &mut Stage, line: &str, series: &Series) -> anyhow::Result<u64> {
+    let measured = stage.measure(line, report, series)?;
     report.add(line, "sends", "/s", measured.sends_per_second);
     report.add(line, "shown to all p50", "ms", measured.shown.percentile_ms(50.0));
     report.add(line, P99, "ms", measured.shown.percentile_ms(99.0));

@@ -23,6 +23,8 @@ use tidings_socketio::{
     CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Reply, Server,
 };
 
+use replay::Replays;
+
 use crate::hub::{Hub, Member, end};
 use crate::problem::Refused;
 
@@ -51,6 +53,7 @@ const NOT_SERVED: [&str; 12] = [
 pub struct SocketHandler {
     services: Arc<Services>,
     hub: Arc<Hub>,
+    replays: Arc<Replays>,
 }
 
 /// The Socket.IO server over these services, with the limits that they name.
@@ -68,14 +71,15 @@ pub fn socket_server(services: Arc<Services>, hub: Arc<Hub>) -> Server {
         address_connections_max: limits.address_connections_max,
         ..Config::default()
     };
-    // The hub is a part of the services: only it must not keep them.
-    let weak = Arc::downgrade(&services);
+    let replays = Replays::new(Arc::clone(&services));
+    // The hub is a part of the services: it must not keep them.
+    let weak = Arc::downgrade(&replays);
     hub.on_behind(move |connection, since| {
-        if let Some(services) = weak.upgrade() {
-            tokio::spawn(replay::catch_up(services, connection.clone(), since));
+        if let Some(replays) = weak.upgrade() {
+            tokio::spawn(replays.catch_up(connection.clone(), since));
         }
     });
-    Server::new(config, Arc::new(SocketHandler { services, hub }))
+    Server::new(config, Arc::new(SocketHandler { services, hub, replays }))
 }
 
 /// Ends connections whose token has expired, for ever. One task a node.
@@ -108,7 +112,7 @@ impl Handler for SocketHandler {
             end(connection, &error.into());
             return Box::pin(async {});
         }
-        Box::pin(replay::begin(Arc::clone(&self.services), connection.clone()))
+        Box::pin(Arc::clone(&self.replays).begin(connection.clone()))
     }
 
     fn event(&self, connection: &Connection<Member>, event: Event) -> BoxFuture<Option<Reply>> {

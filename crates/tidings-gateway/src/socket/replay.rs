@@ -3,112 +3,162 @@
 
 use std::sync::Arc;
 
+use tidings_core::events::Event;
 use tidings_core::ids::LogId;
 use tidings_core::services::Services;
 use tidings_core::sync::{SyncPage, Token};
 use tidings_protocol::socket::{Ready, ReplayedPage, Reset};
-use tidings_socketio::Connection;
+use tidings_socketio::{Connection, SendError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::convert::sync::skipped_stream;
 use crate::hub::{Member, encode_replayed, encode_with_token};
 use crate::problem::Refused;
 
-/// A replay goes on when no more than this part of the queue waits for the client. The queue holds four of the largest
-/// frames (the configuration sees to it): this, one more frame, and half of it for what was held back meanwhile.
+/// The part of the queue that a replay fills. The queue holds four of the largest frames (the configuration sees to it):
+/// this, one more frame, and half of it for what was held back meanwhile.
 const QUEUE_SHARE: usize = 4;
 
-/// Replays what the connection has missed since the token in its handshake, says `ready`, and lets it live. The
-/// connection is registered already.
-pub(super) async fn begin(services: Arc<Services>, connection: Connection<Member>) {
-    let since = connection.state().since.clone();
-    run(&services, &connection, since, true).await;
+/// Events that one connection is given before others have their turn: some hundred microseconds of encoding.
+const EVENTS_PER_TURN: usize = 32;
+/// Replays whose turn it is, for each core. The others wait, so that live events, which are delivered by tasks like theirs,
+/// come between them: when hundreds catch up at once nobody else should notice.
+const TURNS_PER_CORE: usize = 2;
+
+/// Brings connections up to date.
+pub(super) struct Replays {
+    services: Arc<Services>,
+    turns: Semaphore,
 }
 
-/// The same for a connection that was live and has fallen behind.
-pub(super) async fn catch_up(services: Arc<Services>, connection: Connection<Member>, since: Token) {
-    run(&services, &connection, Some(since.to_string()), false).await;
-}
+impl Replays {
+    pub fn new(services: Arc<Services>) -> Arc<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Arc::new(Self { services, turns: Semaphore::new(cores * TURNS_PER_CORE) })
+    }
 
-async fn run(services: &Services, connection: &Connection<Member>, mut since: Option<String>, is_new: bool) {
-    let queued_bytes_max = services.limits.connection_queue_bytes_max / QUEUE_SHARE;
-    // Around once more where more came meanwhile than may be held back; a client that does not read at all is closed.
-    while connection.is_open() {
-        connection.drained(queued_bytes_max).await;
-        connection.state().hold();
-        let Some((next, through)) = replay(services, connection, since, queued_bytes_max).await else {
-            return;
-        };
-        connection.drained(queued_bytes_max).await;
-        let say_ready = || {
-            if is_new {
-                emit(connection, "ready", &ready(services, connection, &next), &next);
+    /// Replays what the connection has missed since the token in its handshake, says `ready`, and lets it live. The
+    /// connection is registered already.
+    pub async fn begin(self: Arc<Self>, connection: Connection<Member>) {
+        let since = connection.state().since.clone();
+        self.run(&connection, since, true).await;
+    }
+
+    /// The same for a connection that was live and has fallen behind.
+    pub async fn catch_up(self: Arc<Self>, connection: Connection<Member>, since: Token) {
+        self.run(&connection, Some(since.to_string()), false).await;
+    }
+
+    async fn run(&self, connection: &Connection<Member>, mut since: Option<String>, is_new: bool) {
+        let queued_bytes_max = self.queued_bytes_max();
+        // Around once more where more came meanwhile than may be held back; a client that does not read at all is closed.
+        while connection.is_open() {
+            connection.drained(queued_bytes_max).await;
+            connection.state().hold();
+            let Some((next, through)) = self.replay(connection, since).await else { return };
+            connection.drained(queued_bytes_max).await;
+            let say_ready = || {
+                if is_new {
+                    emit(connection, "ready", &ready(&self.services, connection, &next), &next);
+                }
+            };
+            if connection.state().go_live(connection, through, say_ready) {
+                return;
             }
-        };
-        if connection.state().go_live(connection, through, say_ready) {
-            return;
+            since = Some(next.to_string());
         }
-        since = Some(next.to_string());
     }
-}
 
-/// Replays page by page through a place in the log that was reached after this was called. Gives the token and the place.
-async fn replay(
-    services: &Services,
-    connection: &Connection<Member>,
-    mut since: Option<String>,
-    queued_bytes_max: usize,
-) -> Option<(Token, LogId)> {
-    let actor = connection.state().actor;
-    // A device may bring the token of a page of its last connection, and what that catch-up ends with may lie long before
-    // this connection was registered. Only one that begins here goes through to what comes live.
-    let mut begins_here = false;
-    // One that is gone needs no page more; this may be a task of its own, which nobody ends.
-    while connection.is_open() {
-        let page = services.sync(&actor, since.as_deref(), None, services.limits.sync_page_bytes_max).await;
-        let page = match page {
-            Ok(page) => page,
-            Err(error) => {
-                let refused = Refused::from(error);
-                tracing::warn!(user = %actor.user, code = refused.code.as_str(), "a replay failed");
-                // The transport only: a stock client comes back by itself and resumes by the same token.
-                connection.close("replay_failed");
-                return None;
+    /// Replays page by page through a place in the log that was reached after this was called. Gives the token and the
+    /// place.
+    async fn replay(
+        &self,
+        connection: &Connection<Member>,
+        mut since: Option<String>,
+    ) -> Option<(Token, LogId)> {
+        let (services, actor) = (&self.services, connection.state().actor);
+        // A device may bring the token of a page of its last connection, and what that catch-up ends with may lie long
+        // before this connection was registered. Only one that begins here goes through to what comes live.
+        let mut begins_here = false;
+        // One that is gone needs no page more; this may be a task of its own, which nobody ends.
+        while connection.is_open() {
+            let turn = self.turn().await;
+            let page =
+                services.sync(&actor, since.as_deref(), None, services.limits.sync_page_bytes_max).await;
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => {
+                    let refused = Refused::from(error);
+                    tracing::warn!(user = %actor.user, code = refused.code.as_str(), "a replay failed");
+                    // The transport only: a stock client comes back by itself and resumes by the same token.
+                    connection.close("replay_failed");
+                    return None;
+                }
+            };
+            begins_here |= !page.is_continued;
+            let has_more = page.has_more || !begins_here;
+            if let Some(reason) = page.reset {
+                let reset = Reset { reason: reason.as_str().to_owned(), next: page.next.to_string() };
+                emit(connection, "reset", &reset, &page.next);
+            } else if since.is_some() {
+                self.send_page(connection, &page, has_more, turn).await;
             }
-        };
-        begins_here |= !page.is_continued;
-        let has_more = page.has_more || !begins_here;
-        if let Some(reason) = page.reset {
-            let reset = Reset { reason: reason.as_str().to_owned(), next: page.next.to_string() };
-            emit(connection, "reset", &reset, &page.next);
-        } else if since.is_some() {
-            send_page(connection, &page, has_more, queued_bytes_max).await;
+            if !has_more {
+                return Some((page.next, page.through));
+            }
+            since = Some(page.next.to_string());
         }
-        if !has_more {
-            return Some((page.next, page.through));
-        }
-        since = Some(page.next.to_string());
+        None
     }
-    None
-}
 
-async fn send_page(
-    connection: &Connection<Member>,
-    page: &SyncPage,
-    has_more: bool,
-    queued_bytes_max: usize,
-) {
-    for event in &page.events {
-        connection.drained(queued_bytes_max).await;
-        if connection.send(encode_replayed(event)).is_err() {
-            return;
+    /// The turn is that in which the page was read.
+    async fn send_page<'a>(
+        &'a self,
+        connection: &Connection<Member>,
+        page: &SyncPage,
+        has_more: bool,
+        mut turn: SemaphorePermit<'a>,
+    ) {
+        let mut events = &page.events[..];
+        loop {
+            let Ok(sent) = self.send_some(connection, events) else { return };
+            drop(turn);
+            events = &events[sent..];
+            if events.is_empty() {
+                break;
+            }
+            connection.drained(self.queued_bytes_max()).await;
+            turn = self.turn().await;
         }
+        let replayed = ReplayedPage {
+            next: page.next.to_string(),
+            has_more,
+            skipped: page.skipped.iter().map(skipped_stream).collect(),
+        };
+        emit(connection, "sync:page", &replayed, &page.next);
     }
-    let replayed = ReplayedPage {
-        next: page.next.to_string(),
-        has_more,
-        skipped: page.skipped.iter().map(skipped_stream).collect(),
-    };
-    emit(connection, "sync:page", &replayed, &page.next);
+
+    /// As many as are a turn's, and as the client has room for. Gives how many.
+    fn send_some(&self, connection: &Connection<Member>, events: &[Arc<Event>]) -> Result<usize, SendError> {
+        let mut sent = 0;
+        for event in events.iter().take(EVENTS_PER_TURN) {
+            if connection.queue_bytes() > self.queued_bytes_max() {
+                break;
+            }
+            connection.send(encode_replayed(event))?;
+            sent += 1;
+        }
+        Ok(sent)
+    }
+
+    /// A replay goes on when no more than this waits for the client.
+    fn queued_bytes_max(&self) -> usize {
+        self.services.limits.connection_queue_bytes_max / QUEUE_SHARE
+    }
+
+    async fn turn(&self) -> SemaphorePermit<'_> {
+        self.turns.acquire().await.unwrap_or_else(|_| unreachable!("nobody closes it"))
+    }
 }
 
 fn ready(services: &Services, connection: &Connection<Member>, next: &Token) -> Ready {
