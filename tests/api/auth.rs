@@ -26,6 +26,112 @@ async fn somebody_registers_logs_in_elsewhere_and_logs_out() {
     let _ = laptop.get("/api/users/me").await.assert_ok(200);
 }
 
+/// Where they are logged in, as the list says it: whose turn it was last, and which one asks.
+async fn sessions(person: &Person) -> Vec<(String, bool)> {
+    let list = person.get("/api/auth/sessions").await.assert_ok(200);
+    let one = |session: &Value| {
+        (session["device"].as_str().unwrap_or("-").to_owned(), session["current"].as_bool().unwrap())
+    };
+    list["sessions"].as_array().unwrap().iter().map(one).collect()
+}
+
+/// The last word, after the events that tell which sessions have ended.
+async fn expired(device: &mut Device) -> Value {
+    loop {
+        let event = device.next_event().await;
+        if event.name == "session:expired" {
+            return event.body;
+        }
+        assert_eq!(event.name, "session:ended");
+    }
+}
+
+#[tokio::test]
+async fn somebody_ends_the_session_of_a_phone_that_was_lost() {
+    let server = TestServer::start().await;
+    let desk = Person::register(&server.api, "alice").await;
+    server.clock.advance_seconds(1);
+    let phone = desk.login_again("phone").await;
+    let mut on_phone = phone.connect().await;
+    assert_eq!(sessions(&desk).await, [("phone".to_owned(), false), ("-".to_owned(), true)]);
+    let url = format!("/api/auth/sessions/{}", phone.session);
+    for _ in ["once", "twice"] {
+        assert_eq!(desk.delete(&url).await.status, 204);
+    }
+    assert_eq!(expired(&mut on_phone).await["code"], "session_ended");
+    phone.get("/api/users/me").await.assert_problem(401, "session_ended");
+    let refresh = json!({ "refreshToken": phone.refresh_token });
+    let reply = server.api.request(Method::POST, "/api/auth/refresh", None, refresh).await;
+    reply.assert_problem(401, "session_ended");
+    assert_eq!(sessions(&desk).await, [("-".to_owned(), true)]);
+}
+
+#[tokio::test]
+async fn nobody_ends_or_sees_another_ones_session() {
+    let server = TestServer::start().await;
+    let [alice, mallory] = server.users(["alice", "mallory"]).await;
+    assert_eq!(sessions(&mallory).await.len(), 1);
+    let reply = mallory.delete(&format!("/api/auth/sessions/{}", alice.session)).await;
+    reply.assert_problem(404, "not_found");
+    mallory.delete("/api/auth/sessions/rubbish").await.assert_problem(404, "not_found");
+    let _ = alice.get("/api/users/me").await.assert_ok(200);
+}
+
+#[tokio::test]
+async fn all_sessions_end_the_one_that_asks_as_well() {
+    let server = TestServer::start().await;
+    let desk = Person::register(&server.api, "alice").await;
+    let phone = desk.login_again("phone").await;
+    let mut on_phone = phone.connect().await;
+    assert_eq!(desk.delete("/api/auth/sessions/all").await.status, 204);
+    assert_eq!(expired(&mut on_phone).await["code"], "session_ended");
+    for device in [&desk, &phone] {
+        device.get("/api/users/me").await.assert_problem(401, "session_ended");
+    }
+    let again = desk.login_again("again").await;
+    assert_eq!(sessions(&again).await, [("again".to_owned(), true)]);
+}
+
+#[tokio::test]
+async fn a_new_password_ends_the_other_sessions_and_is_the_only_one_from_then_on() {
+    let server = TestServer::start().await;
+    let desk = Person::register(&server.api, "alice").await;
+    let phone = desk.login_again("phone").await;
+    let mut on_phone = phone.connect().await;
+    let change = |current: &str, new: &str| {
+        let body = json!({ "currentPassword": current, "newPassword": new });
+        let desk = desk.clone();
+        async move { desk.post("/api/auth/password", body).await }
+    };
+    change("a wrong one", "battery staple").await.assert_problem(422, "wrong_password");
+    let short = change(Person::PASSWORD, "short").await;
+    short.assert_problem(422, "invalid");
+    assert_eq!(short.pointers(), ["/newPassword"]);
+    let _ = phone.get("/api/users/me").await.assert_ok(200);
+    assert_eq!(change(Person::PASSWORD, "battery staple").await.status, 204);
+    assert_eq!(expired(&mut on_phone).await["code"], "session_ended");
+    phone.get("/api/users/me").await.assert_problem(401, "session_ended");
+    let _ = desk.get("/api/users/me").await.assert_ok(200);
+    for (password, status) in [(Person::PASSWORD, 401), ("battery staple", 200)] {
+        let body = json!({ "login": "alice", "password": password });
+        let reply = server.api.request(Method::POST, "/api/auth/login", None, body).await;
+        assert_eq!(reply.status, status, "{password}");
+    }
+}
+
+#[tokio::test]
+async fn one_login_too_many_ends_the_one_that_was_used_longest_ago() {
+    let limits = [("user_sessions_max", 2)];
+    let server = TestServer::with_limits(&limits).await;
+    let first = Person::register(&server.api, "alice").await;
+    server.clock.advance_seconds(1);
+    let second = first.login_again("second").await;
+    server.clock.advance_seconds(1);
+    let third = second.login_again("third").await;
+    first.get("/api/users/me").await.assert_problem(401, "session_ended");
+    assert_eq!(sessions(&third).await, [("third".to_owned(), true), ("second".to_owned(), false)]);
+}
+
 #[tokio::test]
 async fn a_login_works_by_username_and_by_email_in_any_case() {
     let server = TestServer::start().await;
@@ -163,7 +269,7 @@ async fn logging_out_closes_the_sessions_sockets_and_tells_the_other_devices() {
     let (mut on_phone, mut on_laptop) = (phone.connect().await, laptop.connect().await);
     assert_eq!(phone.post("/api/auth/logout", Value::Null).await.status, 204);
     assert_eq!(on_phone.expect("session:ended").await["sessionId"], phone.session.as_str());
-    assert_eq!(on_phone.expect("session:expired").await["code"], "session_ended");
+    assert_eq!(expired(&mut on_phone).await["code"], "session_ended");
     assert_eq!(on_phone.expect_end().await, "disconnect");
     assert_eq!(on_laptop.expect("session:ended").await["sessionId"], phone.session.as_str());
     on_laptop.expect_nothing().await;

@@ -72,6 +72,48 @@ async fn an_expired_token_ends_the_socket_and_the_next_one_resumes() {
     assert_eq!(texts, ["two"]);
 }
 
+#[tokio::test]
+async fn a_socket_that_is_renewed_outlives_its_first_token() {
+    let server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let mut device = bob.connect().await;
+    server.clock.advance_seconds(590);
+    let renewed = bob.refresh().await;
+    let ack = device.call("session:renew", json!({ "token": renewed.token })).await;
+    assert_eq!(ack["ok"], true, "{ack}");
+    // One that lasts less takes nothing away.
+    assert_eq!(
+        device.call("session:renew", json!({ "token": bob.token })).await["expiresAt"],
+        ack["expiresAt"]
+    );
+    server.clock.advance_seconds(590);
+    alice.refresh().await.send(&chat, "still there").await;
+    device.expect_message("still there").await;
+    server.clock.advance_seconds(11);
+    assert_eq!(device.expect("session:expired").await["code"], "token_expired");
+    assert_eq!(device.expect_end().await, "disconnect");
+}
+
+#[tokio::test]
+async fn a_socket_is_renewed_by_its_own_session_alone() {
+    let server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let mut device = alice.connect().await;
+    let laptop = alice.login_again("laptop").await;
+    for (body, code) in [
+        (json!({ "token": bob.token }), "token_invalid"),
+        (json!({ "token": laptop.token }), "token_invalid"),
+        (json!({ "token": alice.refresh_token }), "token_invalid"),
+        (json!({}), "missing_field"),
+        (json!({ "token": alice.token, "colour": "red" }), "unknown_field"),
+    ] {
+        assert_eq!(device.call("session:renew", body.clone()).await["code"], code, "{body}");
+    }
+    server.clock.advance_seconds(601);
+    assert_eq!(device.expect("session:expired").await["code"], "token_expired");
+}
+
 /// Sockets are looked at once a second; who sends in between is not let through.
 #[tokio::test]
 async fn what_is_sent_after_the_token_has_expired_is_not_stored() {

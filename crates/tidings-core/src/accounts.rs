@@ -1,5 +1,6 @@
 //! Users and how they come to be: register, log in, look each other up.
 
+mod change_password;
 mod check;
 mod login;
 mod password;
@@ -66,6 +67,12 @@ pub enum Error {
     /// Unknown login or wrong password.
     #[error("login or password is wrong")]
     BadCredentials,
+    /// Not the present password, of one who wants another.
+    #[error("the current password is wrong")]
+    WrongPassword,
+    /// The session that asks has ended.
+    #[error("the session has ended")]
+    SessionEnded,
     /// There is no such user in the asker's app.
     #[error("there is no such user")]
     NotFound,
@@ -84,6 +91,8 @@ impl Refusal for Error {
             Self::UsernameTaken => Code::UsernameTaken,
             Self::EmailTaken => Code::EmailTaken,
             Self::BadCredentials => Code::BadCredentials,
+            Self::WrongPassword => Code::WrongPassword,
+            Self::SessionEnded => Code::SessionEnded,
             Self::NotFound => Code::NotFound,
             Self::Overloaded => Code::Overloaded,
             Self::Store(error) => error.code(),
@@ -96,6 +105,8 @@ impl Refusal for Error {
             Self::UsernameTaken => "Choose another username.".into(),
             Self::EmailTaken => "Log in with it, or use another address.".into(),
             Self::BadCredentials => "Check both and try again.".into(),
+            Self::WrongPassword => "Send the present password as currentPassword.".into(),
+            Self::SessionEnded => "Log in again.".into(),
             Self::NotFound => "There is no such user.".into(),
             Self::Overloaded => "Too many people are logging in. Try again in a moment.".into(),
             Self::Store(error) => error.detail(),

@@ -65,6 +65,8 @@ codes! {
     SessionEnded = "session_ended", "The session has ended";
     /// Unknown login or wrong password, never said which.
     BadCredentials = "bad_credentials", "Login or password is wrong";
+    /// Not the present password, of one who is logged in and wants another.
+    WrongPassword = "wrong_password", "The current password is wrong";
     /// A participant without the right to do this.
     Forbidden = "forbidden", "Your role does not allow this";
     /// One who was a participant and is no more.

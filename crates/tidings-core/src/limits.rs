@@ -108,6 +108,8 @@ limits! {
     connection_in_flight_max = 32, 1, 1024;
     /// Connections of one user at a time.
     user_connections_max = 20, 1, 10_000;
+    /// Logins of one user at a time; one more ends the one that was used longest ago.
+    user_sessions_max = 100, 1, 500;
     /// Connections of the whole process at a time.
     connections_max = 100_000, 1, 10_000_000;
     /// Connections of one address, or one IPv6 network of 64 bits. This machine's own are not counted.

@@ -2,7 +2,9 @@
 //! stored as a hash, and rotate; what is ended is refused everywhere at once.
 
 mod access;
+mod end;
 mod keys;
+mod list;
 mod logout;
 mod refresh;
 mod revocations;
@@ -94,6 +96,12 @@ pub enum Error {
     /// Its session has ended.
     #[error("the session has ended")]
     Ended,
+    /// An access token of another session than it should be.
+    #[error("the token is of another session")]
+    OtherSession,
+    /// The asker has no such session.
+    #[error("there is no such session")]
+    NotFound,
     /// A refresh token that was replaced long ago: somebody has copied it, and its session has ended just now.
     #[error("the refresh token was used before")]
     Reused(SessionId),
@@ -105,9 +113,10 @@ pub enum Error {
 impl Refusal for Error {
     fn code(&self) -> Code {
         match self {
-            Self::TokenInvalid | Self::RefreshTokenInvalid => Code::TokenInvalid,
+            Self::TokenInvalid | Self::RefreshTokenInvalid | Self::OtherSession => Code::TokenInvalid,
             Self::TokenExpired | Self::RefreshTokenExpired => Code::TokenExpired,
             Self::Ended | Self::Reused(_) => Code::SessionEnded,
+            Self::NotFound => Code::NotFound,
             Self::Store(error) => error.code(),
         }
     }
@@ -120,6 +129,8 @@ impl Refusal for Error {
             Self::TokenExpired => "Get a new one with POST /api/auth/refresh and send this again.".into(),
             Self::RefreshTokenInvalid => "This is not a refresh token of this server. Log in again.".into(),
             Self::RefreshTokenExpired | Self::Ended => "Log in again.".into(),
+            Self::OtherSession => "This token is of another session. Connect anew with it.".into(),
+            Self::NotFound => "You have no such session. GET /api/auth/sessions lists them.".into(),
             Self::Reused(_) => "This token was used before, so its session has ended. Log in again.".into(),
             Self::Store(error) => error.detail(),
         }

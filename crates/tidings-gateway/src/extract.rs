@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tidings_core::error::Code;
 use tidings_core::idempotency::IdempotencyKey;
-use tidings_core::ids::{ConversationId, MessageId, UserId};
+use tidings_core::ids::{ConversationId, MessageId, SessionId, UserId};
 use tidings_core::services::Services;
 use tidings_core::sessions::Actor;
 
@@ -93,6 +93,7 @@ pub struct PathUserId(pub UserId);
 pub trait IdInPath: KnownForm + FromStr {}
 impl IdInPath for ConversationId {}
 impl IdInPath for MessageId {}
+impl IdInPath for SessionId {}
 impl IdInPath for UserId {}
 
 impl<T: IdInPath> FromRequestParts<Arc<Services>> for PathId<T> {

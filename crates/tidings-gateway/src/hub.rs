@@ -84,7 +84,7 @@ impl Hub {
 
     /// From here on what is emitted to the user reaches this connection, which holds it back until it is live.
     pub(crate) fn register(&self, connection: &Connection<Member>) {
-        let actor = connection.state().actor;
+        let actor = connection.state().actor();
         if let Some(slot) = self.shard(actor.user).write().get_mut(&actor.user) {
             slot.connections.push(connection.clone());
         }
@@ -92,11 +92,31 @@ impl Hub {
     }
 
     pub(crate) fn unregister(&self, connection: &Connection<Member>) {
-        let actor = connection.state().actor;
+        let actor = connection.state().actor();
         if let Some(slot) = self.shard(actor.user).write().get_mut(&actor.user) {
             slot.connections.retain(|other| other.id() != connection.id());
         }
-        self.expiries.lock().remove(actor.expires_at, connection.id());
+        let mut expiries = self.expiries.lock();
+        expiries.remove(connection.state().actor().expires_at, connection.id());
+    }
+
+    /// The connection has shown another token of its session, which expires at this moment. Gives when it ends then; nothing
+    /// where it has ended already.
+    pub(crate) fn prolong(
+        &self,
+        connection: &Connection<Member>,
+        expires_at: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut expiries = self.expiries.lock();
+        let before = connection.state().actor().expires_at;
+        if !expiries.remove(before, connection.id()) {
+            return None;
+        }
+        // An older token takes nothing away.
+        let expires_at = expires_at.max(before);
+        connection.state().prolong(expires_at);
+        expiries.insert(expires_at, connection.clone());
+        Some(expires_at)
     }
 
     /// Ends the connections whose access token has expired by `now`. Called about once a second.
@@ -159,7 +179,8 @@ impl Outbox for Hub {
             Some(slot) => slot.connections.clone(),
             None => return,
         };
-        for connection in connections.iter().filter(|connection| connection.state().actor.session == session)
+        for connection in
+            connections.iter().filter(|connection| connection.state().actor().session == session)
         {
             end(connection, &tidings_core::sessions::Error::Ended.into());
         }

@@ -74,6 +74,7 @@ pub fn status(code: Code) -> StatusCode {
         | Code::UsernameTaken
         | Code::EmailTaken
         | Code::UnknownUser
+        | Code::WrongPassword
         | Code::ClientMessageIdReused
         | Code::IdempotencyKeyReused
         | Code::LastOwner

@@ -10,6 +10,7 @@ mod jwks;
 mod messages;
 mod participants;
 mod server_info;
+mod sessions;
 mod sync;
 mod users;
 
@@ -34,6 +35,10 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .route("/api/auth/login", post(auth::post_login))
         .route("/api/auth/refresh", post(auth::post_refresh))
         .route("/api/auth/logout", post(auth::post_logout))
+        .route("/api/auth/password", post(auth::post_password))
+        .route("/api/auth/sessions", get(sessions::get_sessions))
+        .route("/api/auth/sessions/all", delete(sessions::delete_all_sessions))
+        .route("/api/auth/sessions/{id}", delete(sessions::delete_session))
         .route("/api/users/me", get(users::get_me))
         .route("/api/users/{id}", get(users::get_user))
         .route(

@@ -7,6 +7,7 @@ pub(crate) mod ack;
 mod connect;
 mod messages;
 mod replay;
+mod session;
 #[cfg(feature = "fail-points")]
 mod steps;
 mod sync;
@@ -34,7 +35,7 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 const EXPIRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Events of the published API that this version does not serve.
-const NOT_SERVED: [&str; 12] = [
+const NOT_SERVED: [&str; 11] = [
     "message:edit",
     "message:delete",
     "reaction:add",
@@ -46,7 +47,6 @@ const NOT_SERVED: [&str; 12] = [
     "conversation:open",
     "conversation:close",
     "presence:set",
-    "session:renew",
 ];
 
 /// What the Socket.IO server calls.
@@ -105,10 +105,10 @@ impl Handler for SocketHandler {
 
     fn connected(&self, connection: &Connection<Member>) -> BoxFuture<()> {
         // Register first, then replay, then live: nothing falls between.
-        self.services.delivery.track(connection.state().actor.user);
+        self.services.delivery.track(connection.state().actor().user);
         self.hub.register(connection);
         // A session that ended between the handshake and this line was not among those that were closed.
-        if let Err(error) = self.services.check_session(&connection.state().actor) {
+        if let Err(error) = self.services.check_session(&connection.state().actor()) {
             end(connection, &error.into());
             return Box::pin(async {});
         }
@@ -116,18 +116,22 @@ impl Handler for SocketHandler {
     }
 
     fn event(&self, connection: &Connection<Member>, event: Event) -> BoxFuture<Option<Reply>> {
-        let (services, actor) = (Arc::clone(&self.services), connection.state().actor);
+        let (services, hub) = (Arc::clone(&self.services), Arc::clone(&self.hub));
+        let (actor, connection) = (connection.state().actor(), connection.clone());
         if let Err(error) = services.check_session(&actor) {
-            end(connection, &error.into());
+            end(&connection, &error.into());
         }
         Box::pin(async move {
-            let answer = answer(&services, &actor, &event).await;
+            let answer = match event.name() {
+                "session:renew" => session::on_session_renew(&services, &hub, &connection, &event),
+                _ => answer(&services, &actor, &event).await,
+            };
             Some(answer.unwrap_or_else(|refused| ack::refused_ack(&services, &refused)).into())
         })
     }
 
     fn disconnected(&self, connection: &Connection<Member>, reason: CloseReason) {
-        let actor = &connection.state().actor;
+        let actor = &connection.state().actor();
         self.hub.unregister(connection);
         self.services.delivery.untrack(actor.user);
         tracing::debug!(user = %actor.user, connection = %connection.id(), reason = reason.code(), "a socket closed");
@@ -137,15 +141,20 @@ impl Handler for SocketHandler {
 /// The ack of an event, as JSON.
 async fn answer(services: &Services, actor: &Actor, event: &Event) -> Result<String, Refused> {
     services.check_session(actor)?;
-    if event.args_json().len() > event.first_json().map_or(0, str::len) {
-        return Err(Refused::new(Code::Malformed, "An event takes one value, an object, and an ack."));
-    }
+    check_args(event)?;
     match event.name() {
         "message:send" => messages::on_message_send(services, actor, event).await,
         "sync" => sync::on_sync(services, actor, event).await,
         name if NOT_SERVED.contains(&name) => {
             Err(Refused::new(Code::NotSupported, "This version does not serve this event."))
         }
-        _ => Err(Refused::new(Code::UnknownEvent, "Send message:send or sync.")),
+        _ => Err(Refused::new(Code::UnknownEvent, "Send message:send, sync or session:renew.")),
     }
+}
+
+fn check_args(event: &Event) -> Result<(), Refused> {
+    if event.args_json().len() > event.first_json().map_or(0, str::len) {
+        return Err(Refused::new(Code::Malformed, "An event takes one value, an object, and an ack."));
+    }
+    Ok(())
 }

@@ -51,6 +51,18 @@ pub struct Me {
 #[serde(rename_all = "camelCase")]
 pub struct UserSettings {}
 
+/// `POST /api/auth/password`: the other sessions end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PasswordRequest {
+    /// The present one.
+    #[schema(value_type = String, format = Password)]
+    pub current_password: Secret,
+    /// 8 characters or more.
+    #[schema(value_type = String, format = Password)]
+    pub new_password: Secret,
+}
+
 /// `POST /api/auth/register`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

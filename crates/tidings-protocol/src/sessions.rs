@@ -25,6 +25,14 @@ pub struct Session {
     pub current: bool,
 }
 
+/// `GET /api/auth/sessions`: where the person is logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionList {
+    /// Last used first; as many as a user may have.
+    pub sessions: Vec<Session>,
+}
+
 /// What a device holds of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

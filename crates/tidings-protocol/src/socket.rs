@@ -132,6 +132,26 @@ impl From<SendMessageEvent> for (String, SendMessageRequest) {
     }
 }
 
+/// `session:renew`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RenewSessionEvent {
+    /// A fresh access token of the session that the socket was opened with.
+    #[schema(value_type = String)]
+    pub token: Secret,
+}
+
+/// The ack of `session:renew`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RenewSessionAck {
+    /// True.
+    pub ok: bool,
+    /// The socket ends then, unless it is renewed again.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+}
+
 /// The ack of `message:send`: the message is durable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -61,6 +61,10 @@ impl AccountStore for SqliteStore {
         self.readers.read(move |reader| Ok(reader.snapshot(&[])?.rows().user_of_app(app, id)?)).await
     }
 
+    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError> {
+        self.readers.read(move |reader| Ok(find_password(reader.snapshot(&[])?.rows().conn, id)?)).await
+    }
+
     async fn find_credentials(&self, app: AppId, login: &str) -> Result<Option<Credentials>, StoreError> {
         let login = login.to_owned();
         self.readers
@@ -119,4 +123,15 @@ fn find_credentials(conn: &Connection, app: AppId, login: &str) -> rusqlite::Res
     });
     // One without a password (a host product's own user) cannot log in with one.
     found.optional()?.flatten().transpose()
+}
+
+pub(crate) fn find_password(conn: &Connection, id: UserId) -> rusqlite::Result<Option<PasswordHash>> {
+    let mut statement = conn.prepare_cached("SELECT password_hash FROM users WHERE id = ?1")?;
+    let found = statement.query_row([id.as_bytes()], |row| row.get::<_, Option<String>>(0)).optional()?;
+    Ok(found.flatten().map(PasswordHash))
+}
+
+pub(crate) fn set_password(conn: &Connection, id: UserId, password: &PasswordHash) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?;
+    statement.execute((id.as_bytes(), &password.0)).map(drop)
 }

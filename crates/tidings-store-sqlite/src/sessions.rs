@@ -1,19 +1,23 @@
 //! Sessions, their refresh tokens, and revocations.
 
+mod end;
 mod rotate;
+
+use std::cmp::Reverse;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row};
+use tidings_core::accounts;
 use tidings_core::clock::Timestamp;
 use tidings_core::error::StoreError;
-use tidings_core::events::EventBody;
-use tidings_core::ids::{AppId, SessionId, StreamId, UserId};
-use tidings_core::ports::store::{Revocation, Rotation, SessionStore};
+use tidings_core::ids::{AppId, SessionId, UserId};
+use tidings_core::ports::store::{NewSession, PasswordChange, Revocation, Rotation, SessionStore};
 use tidings_core::sessions::{Error, RefreshTokenHash, Session};
 
 use crate::SqliteStore;
+use crate::accounts::find_password;
 use crate::rows::unreadable;
-use crate::write::{Change, Draft, Failure, Tx, Unexpected};
+use crate::write::{Change, Failure, Tx};
 
 /// The columns that [`session_of`] reads.
 const SESSION: &str = "id, app_id, user, device, created_at, last_used_at, expires_at";
@@ -44,9 +48,12 @@ fn subject(session: SessionId) -> [u8; 17] {
 
 #[async_trait]
 impl SessionStore for SqliteStore {
-    async fn insert_session(&self, session: &Session, refresh: RefreshTokenHash) -> Result<(), StoreError> {
-        let session = session.clone();
-        self.writer.write(move |tx| insert_session(tx, &session, refresh)).await
+    async fn insert_session(&self, new: NewSession) -> Result<Vec<SessionId>, accounts::Error> {
+        self.writer.write(move |tx| insert_session(tx, &new)).await
+    }
+
+    async fn list_sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        self.readers.read(move |reader| Ok(list_live(reader.snapshot(&[])?.rows().conn, user, now)?)).await
     }
 
     async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, Error> {
@@ -66,13 +73,21 @@ impl SessionStore for SqliteStore {
         session: SessionId,
         now: Timestamp,
         tokens_until: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.writer
-            .write(move |tx| {
-                let draft = end(tx, user, session, now, tokens_until)?;
-                Ok(draft.map_or_else(|| Change::nothing(()), |draft| Change::with((), draft, [])))
-            })
-            .await
+    ) -> Result<bool, StoreError> {
+        self.writer.write(move |tx| end::end_one(tx, user, session, now, tokens_until)).await
+    }
+
+    async fn end_all_sessions(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        tokens_until: Timestamp,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.writer.write(move |tx| end::end_all(tx, user, now, tokens_until)).await
+    }
+
+    async fn change_password(&self, change: PasswordChange) -> Result<Vec<SessionId>, accounts::Error> {
+        self.writer.write(move |tx| end::change_password(tx, &change)).await
     }
 
     async fn list_revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
@@ -84,9 +99,12 @@ impl SessionStore for SqliteStore {
 
 fn insert_session(
     tx: &mut Tx<'_>,
-    session: &Session,
-    refresh: RefreshTokenHash,
-) -> Result<Change<()>, Failure<StoreError>> {
+    new: &NewSession,
+) -> Result<Change<Vec<SessionId>>, Failure<accounts::Error>> {
+    let session = &new.session;
+    if new.shown.is_some() && new.shown != find_password(tx.conn, session.user)? {
+        return Err(Failure::Refused(accounts::Error::BadCredentials));
+    }
     prune(tx.conn, session.created_at)?;
     let mut statement = tx.conn.prepare_cached(
         "INSERT INTO session (id, app_id, user, device, created_at, last_used_at, expires_at, token_hash)
@@ -100,9 +118,26 @@ fn insert_session(
         session.created_at.0,
         session.last_used_at.0,
         session.expires_at.0,
-        refresh.0,
+        new.refresh.0,
     ))?;
-    Ok(Change::silent((), "nobody else's devices show a session"))
+    let live = list_live(tx.conn, session.user, session.created_at)?;
+    // Never the new one, whatever the clock says.
+    let others = live.iter().map(|other| other.id).filter(|other| *other != session.id);
+    let too_many: Vec<SessionId> = others.skip(new.sessions_max.saturating_sub(1)).collect();
+    Ok(end::end_each(tx, session.user, &too_many, session.created_at, new.tokens_until)?)
+}
+
+pub(crate) fn live_sql() -> String {
+    format!("SELECT {SESSION} FROM session WHERE user = ?1 AND ended_at IS NULL AND expires_at > ?2")
+}
+
+/// The user's sessions that have neither ended nor expired, last used first: as many as a user may have.
+fn list_live(conn: &Connection, user: UserId, now: Timestamp) -> rusqlite::Result<Vec<Session>> {
+    let mut statement = conn.prepare_cached(&live_sql())?;
+    let live = statement.query_map((user.as_bytes(), now.0), session_of)?;
+    let mut live = live.collect::<rusqlite::Result<Vec<_>>>()?;
+    live.sort_unstable_by_key(|session| Reverse((session.last_used_at, session.id)));
+    Ok(live)
 }
 
 pub(crate) const PRUNE_SESSIONS_SQL: &str = "DELETE FROM session WHERE id IN
@@ -117,30 +152,6 @@ fn prune(conn: &Connection, now: Timestamp) -> rusqlite::Result<()> {
     conn.prepare_cached(PRUNE_SESSIONS_SQL)?.execute((expired_before.0, PRUNED_MAX))?;
     conn.prepare_cached(PRUNE_REVOCATIONS_SQL)?.execute((now.0, PRUNED_MAX))?;
     Ok(())
-}
-
-/// Ends a session that has not ended: its row, its revocation, its event.
-fn end(
-    tx: &mut Tx<'_>,
-    user: UserId,
-    session: SessionId,
-    now: Timestamp,
-    tokens_until: Timestamp,
-) -> Result<Option<Draft>, Unexpected> {
-    let mut statement = tx.conn.prepare_cached(
-        "UPDATE session SET ended_at = ?3 WHERE id = ?1 AND user = ?2 AND ended_at IS NULL",
-    )?;
-    if statement.execute((session.as_bytes(), user.as_bytes(), now.0))? == 0 {
-        return Ok(None);
-    }
-    let mut statement = tx.conn.prepare_cached(
-        "INSERT INTO revocation (subject, issued_before, until) VALUES (?1, ?2, ?3)
-         ON CONFLICT (subject) DO UPDATE SET issued_before = excluded.issued_before, until = excluded.until",
-    )?;
-    statement.execute((subject(session), now.0, tokens_until.0))?;
-    tx.note_ended(session, tokens_until, now);
-    let place = tx.next(StreamId::User(user))?;
-    Ok(Some(Draft { place, actor: user, at: now, body: EventBody::SessionEnded { session, tokens_until } }))
 }
 
 /// Revocations of sessions whose tokens may still be about.

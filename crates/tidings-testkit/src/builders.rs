@@ -20,7 +20,9 @@ use tidings_core::idempotency::{IdempotencyKey, KeyedRequest, RequestMac, Reques
 use tidings_core::ids::{AppId, ClientMessageId, ConversationId, IdSource, SessionId, UserId};
 use tidings_core::limits::Limits;
 use tidings_core::messages::MessageKind;
-use tidings_core::ports::store::{AddParticipants, AppendMessage, NewConversation, RemoveParticipant};
+use tidings_core::ports::store::{
+    AddParticipants, AppendMessage, NewConversation, NewSession, RemoveParticipant,
+};
 use tidings_core::sessions::{Actor, RefreshTokenHash, Session};
 
 /// The moment at which a test's clock begins: 2023-11-14T22:13:20Z.
@@ -119,6 +121,13 @@ impl Values {
             last_used_at: self.now(),
             expires_at: self.now().plus_seconds(30 * 24 * 3600),
         }
+    }
+
+    /// The session to be stored, of a user who may have a hundred.
+    #[must_use]
+    pub fn new_session(&self, session: &Session, refresh: RefreshTokenHash) -> NewSession {
+        let tokens_until = self.now().plus_seconds(660);
+        NewSession { session: session.clone(), shown: None, refresh, sessions_max: 100, tokens_until }
     }
 
     /// Who asks with an access token of this session.

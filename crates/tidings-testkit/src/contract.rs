@@ -69,6 +69,12 @@ macro_rules! store_contract {
                 nobody_ends_another_ones_session
                 a_revocation_matters_until_its_tokens_expire
                 an_ended_session_changes_nothing_any_more
+                all_sessions_end_at_once
+                the_list_has_what_is_alive
+                a_user_has_a_bounded_number_of_sessions
+                a_new_password_ends_the_other_sessions
+                a_password_is_changed_by_who_knows_the_present_one
+                a_login_by_a_password_that_was_just_changed_is_refused
             }
             conversations {
                 a_direct_conversation_is_found_again_by_both

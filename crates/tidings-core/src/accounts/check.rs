@@ -10,7 +10,7 @@ use super::register::{Register, Registration};
 pub(super) fn check_register(command: Register, limits: &Limits) -> Result<Registration, Vec<FieldError>> {
     let mut errors = Vec::new();
     let username = check_username(&command.username, limits, &mut errors);
-    check_password(&command.password, limits, &mut errors);
+    check_password("/password", &command.password, limits, &mut errors);
     let email = command.email.map(|email| check_email(&email, limits, &mut errors));
     let mut name =
         |pointer, name: Option<String>| name.map(|name| check_name(pointer, name, limits, &mut errors));
@@ -44,13 +44,20 @@ fn check_username(text: &str, limits: &Limits, errors: &mut Vec<FieldError>) -> 
     username
 }
 
-fn check_password(password: &str, limits: &Limits, errors: &mut Vec<FieldError>) {
+/// The password that somebody wants in the place of another.
+pub(super) fn check_new_password(password: &str, limits: &Limits) -> Result<(), Vec<FieldError>> {
+    let mut errors = Vec::new();
+    check_password("/newPassword", password, limits, &mut errors);
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+fn check_password(pointer: &str, password: &str, limits: &Limits, errors: &mut Vec<FieldError>) {
     let (min, max) = (limits.password_chars_min, limits.password_chars_max);
     let length = password.chars().count();
     if length < min {
-        errors.push(FieldError::new("/password", Code::TooShort, format!("at least {min} characters")));
+        errors.push(FieldError::new(pointer, Code::TooShort, format!("at least {min} characters")));
     } else if length > max {
-        errors.push(FieldError::new("/password", Code::TooLong, format!("at most {max} characters")));
+        errors.push(FieldError::new(pointer, Code::TooLong, format!("at most {max} characters")));
     }
 }
 

@@ -33,6 +33,6 @@ impl Services {
         let hash = credentials.as_ref().map(|found| found.password_hash.clone());
         let matches = self.passwords.verify(password, hash).await?;
         let Some(credentials) = credentials.filter(|_| matches) else { return Err(Error::BadCredentials) };
-        self.sign_in(credentials.user, device).await.map_err(Error::Store)
+        self.sign_in(credentials.user, device, Some(credentials.password_hash)).await
     }
 }

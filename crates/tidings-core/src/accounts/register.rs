@@ -58,6 +58,6 @@ impl Services {
             last_seen_at: None,
         };
         self.store.insert_user(&user, &password_hash).await?;
-        self.sign_in(user, None).await.map_err(Error::Store)
+        self.sign_in(user, None, None).await
     }
 }

@@ -23,7 +23,7 @@ pub use events::{
     CatchUp, CatchUpPage, EventStore, Interval, PageMax, ReadStreamError, SkippedStream, StreamPage,
 };
 pub use messages::{AppendMessage, MessageStore};
-pub use sessions::{Revocation, Rotation, SessionStore};
+pub use sessions::{NewSession, PasswordChange, Revocation, Rotation, SessionStore};
 
 /// Everything a store does.
 pub trait Store: AccountStore + SessionStore + ConversationStore + MessageStore + EventStore {}

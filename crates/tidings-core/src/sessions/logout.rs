@@ -2,7 +2,7 @@
 
 use crate::services::Services;
 
-use super::{Actor, Error, revoked_until};
+use super::{Actor, Error};
 
 impl Services {
     /// Who sends this access token: a cached signature check and a look into the map of revocations, no query.
@@ -25,15 +25,25 @@ impl Services {
         if self.clock.now() >= actor.expires_at { Err(Error::TokenExpired) } else { Ok(()) }
     }
 
+    /// The actor by another access token of the same session.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`], and [`Error::OtherSession`].
+    pub fn renew(&self, actor: &Actor, access_token: &str) -> Result<Actor, Error> {
+        let renewed = self.authenticate(access_token)?;
+        let is_same = (renewed.user, renewed.session, renewed.app) == (actor.user, actor.session, actor.app);
+        if is_same { Ok(renewed) } else { Err(Error::OtherSession) }
+    }
+
     /// Ends the actor's session: its tokens are refused from now on, its connections close. Twice is once.
     ///
     /// # Errors
     /// The store's.
     pub async fn logout(&self, actor: &Actor) -> Result<(), Error> {
-        let now = self.clock.now();
-        let until = revoked_until(now);
-        self.store.end_session(actor.user, actor.session, now, until).await?;
-        self.revocations.insert(actor.session, until, now);
-        Ok(())
+        match self.end_session(actor, actor.session).await {
+            // It expired long ago, and is gone.
+            Err(Error::NotFound) => Ok(()),
+            result => result,
+        }
     }
 }

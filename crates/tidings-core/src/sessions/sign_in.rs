@@ -1,15 +1,22 @@
 //! The end of a registration or login: a new session and its tokens.
 
-use crate::accounts::User;
+use crate::accounts::{self, PasswordHash, User};
 use crate::error::StoreError;
 use crate::ids::SessionId;
 use crate::limits::REFRESH_TOKEN_SECONDS;
+use crate::ports::store::NewSession;
 use crate::services::Services;
 
-use super::{RefreshToken, Session, SignedIn, Tokens};
+use super::{RefreshToken, Session, SignedIn, Tokens, revoked_until};
 
 impl Services {
-    pub(crate) async fn sign_in(&self, user: User, device: Option<String>) -> Result<SignedIn, StoreError> {
+    /// `shown` is the password as it stood when it was looked at; none for a new account.
+    pub(crate) async fn sign_in(
+        &self,
+        user: User,
+        device: Option<String>,
+        shown: Option<PasswordHash>,
+    ) -> Result<SignedIn, accounts::Error> {
         let now = self.clock.now();
         let session = Session {
             id: SessionId(self.ids.uuid(now)),
@@ -23,7 +30,17 @@ impl Services {
         let refresh = RefreshToken::generate(&*self.ids);
         let issued = self.access.issue(user.id, session.id, user.app, now);
         let (access, access_expires_at) = issued.map_err(|_| StoreError::Failed)?;
-        self.store.insert_session(&session, refresh.hash()).await?;
+        let new = NewSession {
+            session: session.clone(),
+            shown,
+            refresh: refresh.hash(),
+            sessions_max: self.limits.user_sessions_max,
+            tokens_until: revoked_until(now),
+        };
+        for ended in self.store.insert_session(new).await? {
+            tracing::info!(user = %session.user, session = %ended, "ended: the user has logged in too often since");
+            self.revocations.insert(ended, revoked_until(now), now);
+        }
         let tokens = Tokens { access, access_expires_at, refresh, refresh_expires_at: session.expires_at };
         Ok(SignedIn { user, session, tokens })
     }

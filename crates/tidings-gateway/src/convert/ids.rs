@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use tidings_core::ids::{ConversationId, MessageId, Seq, UserId};
+use tidings_core::ids::{ConversationId, MessageId, Seq, SessionId, UserId};
 
 /// An id that clients send, to be looked up.
 pub trait KnownForm {
@@ -15,6 +15,10 @@ impl KnownForm for ConversationId {
 }
 
 impl KnownForm for UserId {
+    const NOBODY: Self = Self(uuid::Uuid::nil());
+}
+
+impl KnownForm for SessionId {
     const NOBODY: Self = Self(uuid::Uuid::nil());
 }
 

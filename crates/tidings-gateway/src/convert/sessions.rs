@@ -1,5 +1,6 @@
 //! Sessions and tokens.
 
+use tidings_core::ids::SessionId;
 use tidings_core::sessions::{Session, SignedIn, Tokens};
 use tidings_protocol::secret::Secret;
 use tidings_protocol::sessions as wire;
@@ -24,6 +25,12 @@ pub fn session(session: &Session, current: bool) -> wire::Session {
         last_used_at: session.last_used_at.rfc3339(),
         current,
     }
+}
+
+/// Where somebody is logged in; `current` is the one that asks.
+pub fn session_list(sessions: &[Session], current: SessionId) -> wire::SessionList {
+    let sessions = sessions.iter().map(|one| session(one, one.id == current));
+    wire::SessionList { sessions: sessions.collect() }
 }
 
 /// What a device holds of a session.

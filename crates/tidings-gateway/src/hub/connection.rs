@@ -1,6 +1,9 @@
 //! What the gateway keeps of one connection: who it is, and whether it is live.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use parking_lot::Mutex;
+use tidings_core::clock::Timestamp;
 use tidings_core::fail_points::{FailPoint, reached};
 use tidings_core::ids::LogId;
 use tidings_core::sessions::Actor;
@@ -16,8 +19,9 @@ const HELD_PARTS: (usize, usize) = (1, 2);
 
 /// One accepted connection.
 pub struct Member {
-    /// Who it is.
-    pub actor: Actor,
+    identity: Actor,
+    /// When the token expires that it has shown last, in milliseconds.
+    expires_at: AtomicI64,
     /// The token in the handshake.
     pub since: Option<String>,
     recovery_id: Mutex<Option<String>>,
@@ -50,13 +54,24 @@ impl Member {
     ) -> Self {
         let gate = Mutex::new(Gate::Held { frames: Vec::new(), bytes: 0 });
         Self {
-            actor,
+            identity: actor,
+            expires_at: AtomicI64::new(actor.expires_at.0),
             since,
             recovery_id: Mutex::new(Some(recovery_id)),
             gate,
             queue_bytes_max,
             _place: place,
         }
+    }
+
+    /// Who it is, by the token that it has shown last.
+    pub fn actor(&self) -> Actor {
+        Actor { expires_at: Timestamp(self.expires_at.load(Ordering::Relaxed)), ..self.identity }
+    }
+
+    /// It has shown one that lasts longer.
+    pub fn prolong(&self, expires_at: Timestamp) {
+        self.expires_at.store(expires_at.0, Ordering::Relaxed);
     }
 
     /// What the device may come back with; it is told once.

@@ -15,8 +15,9 @@ impl Expiries {
         self.0.insert((expires_at, Some(connection.id())), connection);
     }
 
-    pub fn remove(&mut self, expires_at: Timestamp, id: ConnectionId) {
-        self.0.remove(&(expires_at, Some(id)));
+    /// False where it is not there any more.
+    pub fn remove(&mut self, expires_at: Timestamp, id: ConnectionId) -> bool {
+        self.0.remove(&(expires_at, Some(id))).is_some()
     }
 
     pub fn take_due(&mut self, now: Timestamp) -> Vec<Connection<Member>> {

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::StatusCode;
 use tidings_core::services::Services;
-use tidings_protocol::accounts::RegisterRequest;
+use tidings_protocol::accounts::{PasswordRequest, RegisterRequest};
 use tidings_protocol::sessions::{LoginRequest, RefreshRequest};
 
 use crate::answer::Json;
@@ -48,5 +48,15 @@ pub(super) async fn post_logout(
     _: NoBody,
 ) -> Result<impl IntoResponse, Refused> {
     services.logout(&actor).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn post_password(
+    State(services): State<Arc<Services>>,
+    _: NoQuery,
+    Authenticated(actor): Authenticated,
+    JsonBody(request): JsonBody<PasswordRequest>,
+) -> Result<impl IntoResponse, Refused> {
+    services.change_password(&actor, request.current_password.0, request.new_password.0).await?;
     Ok(StatusCode::NO_CONTENT)
 }

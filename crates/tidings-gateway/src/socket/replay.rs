@@ -76,7 +76,7 @@ impl Replays {
         connection: &Connection<Member>,
         mut since: Option<String>,
     ) -> Option<(Token, LogId)> {
-        let (services, actor) = (&self.services, connection.state().actor);
+        let (services, actor) = (&self.services, connection.state().actor());
         // A device may bring the token of a page of its last connection, and what that catch-up ends with may lie long
         // before this connection was registered. Only one that begins here goes through to what comes live.
         let mut begins_here = false;
@@ -162,7 +162,7 @@ impl Replays {
 }
 
 fn ready(services: &Services, connection: &Connection<Member>, next: &Token) -> Ready {
-    let actor = connection.state().actor;
+    let actor = connection.state().actor();
     Ready {
         user_id: actor.user.to_string(),
         session_id: actor.session.to_string(),

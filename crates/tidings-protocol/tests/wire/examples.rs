@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tidings_protocol::accounts::{Me, RegisterRequest, User, UserSettings};
+use tidings_protocol::accounts::{Me, PasswordRequest, RegisterRequest, User, UserSettings};
 use tidings_protocol::conversations::{
     AddParticipantsRequest, AddedParticipants, Conversation, ConversationList, ConversationSettings,
     CreateConversationRequest, MyParticipation, Participant, ParticipantList, SharedConversation,
@@ -12,9 +12,10 @@ use tidings_protocol::events::{EventBody, Frame, ParticipantChange, SessionEnded
 use tidings_protocol::messages::{HistoryPage, Message, Reaction, ReplyTo, SendMessageRequest};
 use tidings_protocol::problem::{FieldProblem, Problem};
 use tidings_protocol::server::{Health, Jwks, ServerInfo};
-use tidings_protocol::sessions::{LoginRequest, RefreshRequest, Session, SignedIn, Tokens};
+use tidings_protocol::sessions::{LoginRequest, RefreshRequest, Session, SessionList, SignedIn, Tokens};
 use tidings_protocol::socket::{
-    ConnectAuth, Denied, MessageAck, Ready, RefusedAck, ReplayedPage, Reset, SendMessageEvent, SyncAck,
+    ConnectAuth, Denied, MessageAck, Ready, RefusedAck, RenewSessionAck, RenewSessionEvent, ReplayedPage,
+    Reset, SendMessageEvent, SyncAck,
 };
 use tidings_protocol::sync::{SkippedStream, SyncEvent, SyncRequest, SyncResponse};
 
@@ -67,6 +68,32 @@ pub fn refresh_request() -> RefreshRequest {
     RefreshRequest { refresh_token: "qL0…".into() }
 }
 
+pub fn password_request() -> PasswordRequest {
+    PasswordRequest { current_password: "correct horse".into(), new_password: "battery staple".into() }
+}
+
+pub fn session_list() -> SessionList {
+    SessionList { sessions: vec![session()] }
+}
+
+pub fn session() -> Session {
+    Session {
+        id: SESSION.into(),
+        device: some("phone"),
+        created_at: AT.into(),
+        last_used_at: AT.into(),
+        current: true,
+    }
+}
+
+pub fn renew_session_event() -> RenewSessionEvent {
+    RenewSessionEvent { token: "eyJ…".into() }
+}
+
+pub fn renew_session_ack() -> RenewSessionAck {
+    RenewSessionAck { ok: true, expires_at: AT.into() }
+}
+
 pub fn tokens() -> Tokens {
     Tokens {
         access_token: "eyJ…".into(),
@@ -77,14 +104,7 @@ pub fn tokens() -> Tokens {
 }
 
 pub fn signed_in() -> SignedIn {
-    let session = Session {
-        id: SESSION.into(),
-        device: some("phone"),
-        created_at: AT.into(),
-        last_used_at: AT.into(),
-        current: true,
-    };
-    SignedIn { user: me(), session, tokens: tokens() }
+    SignedIn { user: me(), session: session(), tokens: tokens() }
 }
 
 pub fn create_direct() -> CreateConversationRequest {

@@ -5,7 +5,8 @@ use tidings_core::clock::Timestamp;
 use tidings_core::ports::store::Rotation;
 use tidings_core::sessions::{Error, RefreshTokenHash, Session, revoked_until};
 
-use super::{end, find_by_hash};
+use super::end::end;
+use super::find_by_hash;
 use crate::write::{Change, Failure, Tx};
 
 /// A session's row.

@@ -11,7 +11,7 @@ use tidings_core::ports::store::{
 };
 use uuid::Uuid;
 
-use super::desk::Desk;
+use super::desk::{Desk, new_session};
 use crate::write::{Change, Draft, Failure};
 
 #[tokio::test]
@@ -124,7 +124,10 @@ async fn an_end_of_session_is_seen_by_the_send_after_it_in_the_same_batch() {
         last_used_at: Timestamp(0),
         expires_at: Timestamp(i64::MAX),
     };
-    desk.store.insert_session(&session, tidings_core::sessions::RefreshTokenHash([1; 32])).await.unwrap();
+    desk.store
+        .insert_session(new_session(&session, tidings_core::sessions::RefreshTokenHash([1; 32])))
+        .await
+        .unwrap();
     let hold = desk.hold();
     let store = desk.store.clone();
     let end = tokio::spawn(async move {

@@ -22,9 +22,9 @@ use tidings_core::messages::{Error, MessageKind, Sent};
 use tidings_core::ports::event_log::{EventLog, Tailed};
 use tidings_core::ports::store::{
     AccountStore, AddParticipants, AppendMessage, CatchUp, ConversationStore, MessageStore, NewConversation,
-    RemoveParticipant,
+    NewSession, RemoveParticipant,
 };
-use tidings_core::sessions::Actor;
+use tidings_core::sessions::{Actor, RefreshTokenHash, Session};
 use tidings_testkit::disk::FaultyDisk;
 use uuid::Uuid;
 
@@ -72,6 +72,17 @@ pub(super) struct Desk {
 
 /// Connections for reads that are not delivery's.
 pub(super) const READERS: usize = 2;
+
+/// A session to be stored, of a user who may have a hundred.
+pub(super) fn new_session(session: &Session, refresh: RefreshTokenHash) -> NewSession {
+    NewSession {
+        session: session.clone(),
+        shown: None,
+        refresh,
+        sessions_max: 100,
+        tokens_until: Timestamp(i64::MAX),
+    }
+}
 
 pub(crate) fn options(dir: &Path) -> Options {
     Options {

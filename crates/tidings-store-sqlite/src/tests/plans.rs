@@ -127,6 +127,11 @@ fn what_is_to_be_pruned_is_found_by_its_index() {
 }
 
 #[test]
+fn a_users_sessions_are_found_by_their_index() {
+    assert_plan(&sessions::live_sql(), &["SEARCH session USING INDEX session_user (user=?)"]);
+}
+
+#[test]
 fn a_refresh_token_is_found_by_its_index() {
     for column in ["token", "previous"] {
         let index = format!("SEARCH session USING INDEX session_{column} ({column}_hash=?)");

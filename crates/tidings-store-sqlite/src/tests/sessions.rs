@@ -8,7 +8,7 @@ use tidings_core::ids::SessionId;
 use tidings_core::ports::store::{Rotation, SessionStore};
 use tidings_core::sessions::{Actor, Error, RefreshTokenHash, Session};
 
-use super::desk::Desk;
+use super::desk::{Desk, new_session};
 use crate::write::{Change, Failure};
 
 const DAY: i64 = 24 * 3600 * 1000;
@@ -42,9 +42,9 @@ async fn what_cannot_be_rotated_takes_no_place_in_the_writers_queue() {
     let desk = Desk::new();
     let alice = desk.person("alice").await;
     let stored = session(&desk, &alice, 1, 5_000);
-    desk.store.insert_session(&stored, RefreshTokenHash([1; 32])).await.unwrap();
+    desk.store.insert_session(new_session(&stored, RefreshTokenHash([1; 32]))).await.unwrap();
     let expired = session(&desk, &alice, 1, 99);
-    desk.store.insert_session(&expired, RefreshTokenHash([2; 32])).await.unwrap();
+    desk.store.insert_session(new_session(&expired, RefreshTokenHash([2; 32]))).await.unwrap();
     let batches = desk.store.stats().batch_requests;
     let hold = desk.hold();
     let refuse = async |presented| {
@@ -75,17 +75,17 @@ async fn old_sessions_and_revocations_go_a_few_at_a_time() {
     let alice = desk.person("alice").await;
     for n in 0..40 {
         let old = session(&desk, &alice, 1, DAY);
-        desk.store.insert_session(&old, RefreshTokenHash([n; 32])).await.unwrap();
+        desk.store.insert_session(new_session(&old, RefreshTokenHash([n; 32]))).await.unwrap();
         desk.store.end_session(alice.user, old.id, Timestamp(2), Timestamp(DAY)).await.unwrap();
     }
     let recent = session(&desk, &alice, 1, 2 * DAY);
-    desk.store.insert_session(&recent, RefreshTokenHash([50; 32])).await.unwrap();
+    desk.store.insert_session(new_session(&recent, RefreshTokenHash([50; 32]))).await.unwrap();
     assert_eq!((count(&desk, "session").await, count(&desk, "revocation").await), (41, 40));
     let mut counts = Vec::new();
     for n in 0..4 {
         // More than thirty days after the old ones expired, and just thirty after the recent one.
         let new = session(&desk, &alice, 32 * DAY, 62 * DAY);
-        desk.store.insert_session(&new, RefreshTokenHash([60 + n; 32])).await.unwrap();
+        desk.store.insert_session(new_session(&new, RefreshTokenHash([60 + n; 32]))).await.unwrap();
         counts.push((count(&desk, "session").await, count(&desk, "revocation").await));
     }
     assert_eq!(counts, [(26, 24), (11, 8), (4, 0), (5, 0)]);

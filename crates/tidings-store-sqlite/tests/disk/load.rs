@@ -79,7 +79,13 @@ impl Load {
         }
         for _ in 0..logins {
             let session = self.desk.make.session(&self.people[0].user);
-            if self.desk.store.insert_session(&session, self.desk.make.refresh_token()).await.is_err() {
+            if self
+                .desk
+                .store
+                .insert_session(self.desk.make.new_session(&session, self.desk.make.refresh_token()))
+                .await
+                .is_err()
+            {
                 return;
             }
         }

@@ -55,6 +55,17 @@ impl Person {
         Self::login(&self.api, &self.name, device).await
     }
 
+    /// The same session with new tokens.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn refresh(&self) -> Self {
+        let body = json!({ "refreshToken": self.refresh_token });
+        let reply = self.api.request(Method::POST, "/api/auth/refresh", None, body).await.assert_ok(200);
+        let text = |name: &str| reply[name].as_str().expect("a text").to_owned();
+        Self { token: text("accessToken"), refresh_token: text("refreshToken"), ..self.clone() }
+    }
+
     fn signed_in(api: &Api, name: &str, body: &Value) -> Self {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         Self {

@@ -152,7 +152,10 @@ impl Desk {
     /// One more login.
     pub async fn log_in(&self, user: &User) -> Person {
         let session = self.make.session(user);
-        self.store.insert_session(&session, self.make.refresh_token()).await.expect("a session");
+        self.store
+            .insert_session(self.make.new_session(&session, self.make.refresh_token()))
+            .await
+            .expect("a session");
         Person { user: user.clone(), actor: self.make.actor(&session), session }
     }
 

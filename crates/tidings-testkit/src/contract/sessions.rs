@@ -1,8 +1,11 @@
 //! Sessions: refresh tokens that rotate, and sessions that end once and for good.
 
+use std::collections::HashSet;
+
+use tidings_core::accounts::{self, PasswordHash};
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{SessionId, StreamId};
-use tidings_core::ports::store::{Revocation, Rotation};
+use tidings_core::ports::store::{NewSession, PasswordChange, Revocation, Rotation};
 use tidings_core::sessions::{Error, RefreshTokenHash, Session};
 
 use super::{Desk, Person};
@@ -17,7 +20,9 @@ struct Device {
 async fn device(desk: &Desk, name: &str) -> Device {
     let user = desk.person(name).await.user;
     let (session, token) = (desk.make.session(&user), desk.make.refresh_token());
-    desk.silently(desk.store.insert_session(&session, token)).await.expect("a session");
+    desk.silently(desk.store.insert_session(desk.make.new_session(&session, token)))
+        .await
+        .expect("a session");
     Device { session, token }
 }
 
@@ -180,4 +185,104 @@ pub async fn an_ended_session_changes_nothing_any_more(desk: Desk) {
     .await;
     let tablet = desk.log_in(&alice.user).await;
     desk.send(&tablet, chat, "another login works").await;
+}
+
+/// Each with its event and its revocation; what has ended or expired is not among them.
+pub async fn all_sessions_end_at_once(desk: Desk) {
+    let alice = desk.person("alice").await;
+    let [phone, tablet] = [desk.log_in(&alice.user).await, desk.log_in(&alice.user).await];
+    desk.log_out(&tablet).await;
+    let now = desk.make.now();
+    let end_all = || desk.store.end_all_sessions(alice.id(), now, now.plus_seconds(660));
+    let (ended, events) = desk.publishes(end_all()).await;
+    let expected = HashSet::from([alice.session.id, phone.session.id]);
+    assert_eq!(ended.unwrap().into_iter().collect::<HashSet<_>>(), expected);
+    assert_eq!(events.len(), 2);
+    assert_eq!(revoked(&desk).await.len(), 3);
+    assert_eq!(list(&desk, &alice).await, []);
+    assert_eq!(desk.silently(end_all()).await.unwrap(), []);
+}
+
+/// Last used first, and only the user's own.
+pub async fn the_list_has_what_is_alive(desk: Desk) {
+    let [alice, _bob] = desk.people(["alice", "bob"]).await;
+    desk.make.clock.advance_seconds(1);
+    let [phone, gone] = [desk.log_in(&alice.user).await, desk.log_in(&alice.user).await];
+    desk.log_out(&gone).await;
+    assert_eq!(list(&desk, &alice).await, [phone.session.id, alice.session.id]);
+    let listed = desk.store.list_sessions(alice.id(), desk.make.now()).await.unwrap();
+    assert_eq!(listed.first(), Some(&phone.session), "whole");
+    desk.make.clock.advance_seconds(30 * 24 * 3600 - 1);
+    assert_eq!(list(&desk, &alice).await, [phone.session.id], "the other one has expired");
+}
+
+/// And the one that was used longest ago makes room, with its event and its revocation.
+pub async fn a_user_has_a_bounded_number_of_sessions(desk: Desk) {
+    let alice = desk.person("alice").await;
+    desk.make.clock.advance_seconds(1);
+    let phone = desk.log_in(&alice.user).await;
+    desk.make.clock.advance_seconds(1);
+    let session = desk.make.session(&alice.user);
+    let new = NewSession { sessions_max: 2, ..desk.make.new_session(&session, desk.make.refresh_token()) };
+    let (ended, events) = desk.publishes(desk.store.insert_session(new)).await;
+    assert_eq!(ended.unwrap(), [alice.session.id]);
+    assert_ended(&events, &alice.session);
+    assert_eq!(revoked(&desk).await, [alice.session.id]);
+    assert_eq!(list(&desk, &alice).await, [session.id, phone.session.id]);
+}
+
+/// In one commit; the session that asks stays.
+pub async fn a_new_password_ends_the_other_sessions(desk: Desk) {
+    let alice = desk.person("alice").await;
+    let phone = desk.log_in(&alice.user).await;
+    let change = change(&desk, &alice, "the new one");
+    let (ended, events) = desk.publishes(desk.store.change_password(change.clone())).await;
+    assert_eq!(ended.unwrap(), [phone.session.id]);
+    assert_ended(&events, &phone.session);
+    assert_eq!(list(&desk, &alice).await, [alice.session.id]);
+    assert_eq!(desk.store.find_password(alice.id()).await.unwrap(), Some(change.new));
+}
+
+/// Of two at once one wins; one whose session has ended changes nothing.
+pub async fn a_password_is_changed_by_who_knows_the_present_one(desk: Desk) {
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let [one, other] = ["one", "other"].map(|new| change(&desk, &alice, new));
+    desk.silently(desk.store.change_password(one.clone())).await.unwrap();
+    let refused = desk.silently(desk.store.change_password(other)).await;
+    assert!(matches!(refused, Err(accounts::Error::WrongPassword)), "{refused:?}");
+    assert_eq!(desk.store.find_password(alice.id()).await.unwrap(), Some(one.new));
+    desk.log_out(&bob).await;
+    let refused = desk.silently(desk.store.change_password(change(&desk, &bob, "late"))).await;
+    assert!(matches!(refused, Err(accounts::Error::SessionEnded)), "{refused:?}");
+}
+
+/// Or a copied password would let somebody in a moment after it was worth nothing.
+pub async fn a_login_by_a_password_that_was_just_changed_is_refused(desk: Desk) {
+    let alice = desk.person("alice").await;
+    let login = || {
+        let session = desk.make.session(&alice.user);
+        let new = desk.make.new_session(&session, desk.make.refresh_token());
+        NewSession { shown: Some(desk.make.password()), ..new }
+    };
+    desk.store.insert_session(login()).await.expect("it is the present one");
+    desk.store.change_password(change(&desk, &alice, "the new one")).await.unwrap();
+    let refused = desk.silently(desk.store.insert_session(login())).await;
+    assert!(matches!(refused, Err(accounts::Error::BadCredentials)), "{refused:?}");
+    assert_eq!(list(&desk, &alice).await, [alice.session.id]);
+}
+
+fn change(desk: &Desk, person: &Person, new: &str) -> PasswordChange {
+    let now = desk.make.now();
+    PasswordChange {
+        actor: person.actor,
+        known: desk.make.password(),
+        new: PasswordHash(new.to_owned()),
+        now,
+        tokens_until: now.plus_seconds(660),
+    }
+}
+
+async fn list(desk: &Desk, person: &Person) -> Vec<SessionId> {
+    let sessions = desk.store.list_sessions(person.id(), desk.make.now()).await.unwrap();
+    sessions.iter().map(|session| session.id).collect()
 }

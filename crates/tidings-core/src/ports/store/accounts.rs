@@ -20,4 +20,7 @@ pub trait AccountStore: Send + Sync + 'static {
 
     /// A user by username or e-mail address, both in lower case. A username never has an `@`.
     async fn find_credentials(&self, app: AppId, login: &str) -> Result<Option<Credentials>, StoreError>;
+
+    /// The hash of a user's password; none where there is no user, or none who logs in with one.
+    async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError>;
 }

@@ -2,10 +2,26 @@
 
 use async_trait::async_trait;
 
+use crate::accounts::{self, PasswordHash};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{SessionId, UserId};
-use crate::sessions::{self, RefreshTokenHash, Session};
+use crate::sessions::{self, Actor, RefreshTokenHash, Session};
+
+/// A login to be stored.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// As it is to be stored.
+    pub session: Session,
+    /// The password that was shown for it, as it stood then; none for a new account.
+    pub shown: Option<PasswordHash>,
+    /// Of its first refresh token.
+    pub refresh: RefreshTokenHash,
+    /// How many the user may have, with this one.
+    pub sessions_max: usize,
+    /// When the last access token of one that ends for it expires.
+    pub tokens_until: Timestamp,
+}
 
 /// A refresh token that wants to become the next one.
 #[derive(Debug, Clone, Copy)]
@@ -34,11 +50,33 @@ pub struct Revocation {
     pub until: Timestamp,
 }
 
+/// A new password.
+#[derive(Debug, Clone)]
+pub struct PasswordChange {
+    /// Whose, and the session that stays.
+    pub actor: Actor,
+    /// What is stored, as far as the asker knows.
+    pub known: PasswordHash,
+    /// What is to be stored.
+    pub new: PasswordHash,
+    /// The present.
+    pub now: Timestamp,
+    /// When the last access token of the sessions that end expires.
+    pub tokens_until: Timestamp,
+}
+
 /// Sessions and revocations.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Stores a new session. Silent: nobody else's devices show it.
-    async fn insert_session(&self, session: &Session, refresh: RefreshTokenHash) -> Result<(), StoreError>;
+    /// Stores a new session, of which nobody else's devices are told. Where its user has too many then, those that were
+    /// used longest ago end, as by [`Self::end_session`]; gives which.
+    ///
+    /// # Errors
+    /// [`accounts::Error::BadCredentials`] where the password was changed since it was shown.
+    async fn insert_session(&self, new: NewSession) -> Result<Vec<SessionId>, accounts::Error>;
+
+    /// The user's sessions that have neither ended nor expired by `now`, last used first: as many as a user may have.
+    async fn list_sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError>;
 
     /// Puts the next refresh token in the place of the presented one.
     ///
@@ -48,14 +86,31 @@ pub trait SessionStore: Send + Sync + 'static {
     /// session ends in the same commit, as by [`Self::end_session`].
     async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, sessions::Error>;
 
-    /// Ends a session, with a revocation and an event in the user's stream. Twice is once.
+    /// Ends a session, with a revocation and an event in the user's stream. Twice is once. False where the user has none of
+    /// this id.
     async fn end_session(
         &self,
         user: UserId,
         session: SessionId,
         now: Timestamp,
         tokens_until: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
+
+    /// Ends all sessions of the user that have neither ended nor expired, as by [`Self::end_session`]; gives which.
+    async fn end_all_sessions(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        tokens_until: Timestamp,
+    ) -> Result<Vec<SessionId>, StoreError>;
+
+    /// Puts a new password in the place of the known one, and ends the user's sessions but the actor's, as by
+    /// [`Self::end_session`], in the same commit; gives which.
+    ///
+    /// # Errors
+    /// [`accounts::Error::WrongPassword`] where the stored one is not the known one any more,
+    /// [`accounts::Error::SessionEnded`].
+    async fn change_password(&self, change: PasswordChange) -> Result<Vec<SessionId>, accounts::Error>;
 
     /// Revocations that still matter at `now`.
     async fn list_revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError>;

@@ -1,0 +1,109 @@
+//! Ending sessions: each with its row, its revocation, its event.
+
+use rusqlite::OptionalExtension as _;
+use tidings_core::accounts;
+use tidings_core::clock::Timestamp;
+use tidings_core::error::StoreError;
+use tidings_core::events::EventBody;
+use tidings_core::ids::{SessionId, StreamId, UserId};
+use tidings_core::ports::store::PasswordChange;
+
+use super::{list_live, subject};
+use crate::accounts::{find_password, set_password};
+use crate::write::{Change, Draft, Failure, Tx, Unexpected};
+
+/// False where the user has no such session.
+pub(super) fn end_one(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    session: SessionId,
+    now: Timestamp,
+    tokens_until: Timestamp,
+) -> Result<Change<bool>, Failure<StoreError>> {
+    if let Some(draft) = end(tx, user, session, now, tokens_until)? {
+        return Ok(Change::with(true, draft, []));
+    }
+    let mut statement = tx.conn.prepare_cached("SELECT 1 FROM session WHERE id = ?1 AND user = ?2")?;
+    let found = statement.query_row((session.as_bytes(), user.as_bytes()), |_| Ok(())).optional()?;
+    Ok(Change::nothing(found.is_some()))
+}
+
+pub(super) fn end_all(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    now: Timestamp,
+    tokens_until: Timestamp,
+) -> Result<Change<Vec<SessionId>>, Failure<StoreError>> {
+    let live = live_ids(tx, user, now)?;
+    if live.is_empty() {
+        return Ok(Change::nothing(live));
+    }
+    Ok(end_each(tx, user, &live, now, tokens_until)?)
+}
+
+pub(super) fn change_password(
+    tx: &mut Tx<'_>,
+    change: &PasswordChange,
+) -> Result<Change<Vec<SessionId>>, Failure<accounts::Error>> {
+    let actor = change.actor;
+    if tx.has_ended(actor.session) {
+        return Err(Failure::Refused(accounts::Error::SessionEnded));
+    }
+    if find_password(tx.conn, actor.user)?.as_ref() != Some(&change.known) {
+        return Err(Failure::Refused(accounts::Error::WrongPassword));
+    }
+    set_password(tx.conn, actor.user, &change.new)?;
+    let mut others = live_ids(tx, actor.user, change.now)?;
+    others.retain(|session| *session != actor.session);
+    Ok(end_each(tx, actor.user, &others, change.now, change.tokens_until)?)
+}
+
+/// Ends these, which have not ended, beside what else was written. They are as many as a user may have.
+pub(super) fn end_each(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    sessions: &[SessionId],
+    now: Timestamp,
+    tokens_until: Timestamp,
+) -> Result<Change<Vec<SessionId>>, Unexpected> {
+    let (mut ended, mut drafts) = (Vec::new(), Vec::new());
+    for session in sessions {
+        if let Some(draft) = end(tx, user, *session, now, tokens_until)? {
+            ended.push(*session);
+            drafts.push(draft);
+        }
+    }
+    let mut drafts = drafts.into_iter();
+    Ok(match drafts.next() {
+        Some(first) => Change::with(ended, first, drafts),
+        None => Change::silent(ended, "nobody else's devices show a login or a password"),
+    })
+}
+
+fn live_ids(tx: &Tx<'_>, user: UserId, now: Timestamp) -> rusqlite::Result<Vec<SessionId>> {
+    Ok(list_live(tx.conn, user, now)?.iter().map(|session| session.id).collect())
+}
+
+/// Ends a session that has not ended: its row, its revocation, its event.
+pub(super) fn end(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    session: SessionId,
+    now: Timestamp,
+    tokens_until: Timestamp,
+) -> Result<Option<Draft>, Unexpected> {
+    let mut statement = tx.conn.prepare_cached(
+        "UPDATE session SET ended_at = ?3 WHERE id = ?1 AND user = ?2 AND ended_at IS NULL",
+    )?;
+    if statement.execute((session.as_bytes(), user.as_bytes(), now.0))? == 0 {
+        return Ok(None);
+    }
+    let mut statement = tx.conn.prepare_cached(
+        "INSERT INTO revocation (subject, issued_before, until) VALUES (?1, ?2, ?3)
+         ON CONFLICT (subject) DO UPDATE SET issued_before = excluded.issued_before, until = excluded.until",
+    )?;
+    statement.execute((subject(session), now.0, tokens_until.0))?;
+    tx.note_ended(session, tokens_until, now);
+    let place = tx.next(StreamId::User(user))?;
+    Ok(Some(Draft { place, actor: user, at: now, body: EventBody::SessionEnded { session, tokens_until } }))
+}
