@@ -16,8 +16,9 @@ use crate::transcript::{Transcript, expect_in_order};
 
 /// Between the requests of an input: what stands between packets is of the bodies.
 const SEPARATOR: u8 = 0x1d;
-/// A client that does not poll is gone after a ping and its timeout.
-const GONE_AFTER: Duration = Duration::from_secs(60);
+/// A client that does not poll is gone after a ping and its timeout, 45 seconds; four times that where handlers wait for it,
+/// so that nothing more is read of what it may have said.
+const GONE_AFTER: Duration = Duration::from_secs(200);
 /// Every request is answered by then.
 const PATIENCE: Duration = Duration::from_secs(300);
 
