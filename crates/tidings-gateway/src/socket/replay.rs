@@ -129,6 +129,10 @@ impl Replays {
             }
             connection.drained(self.queued_bytes_max()).await;
             turn = self.turn().await;
+            // One that closes with a full queue is drained by name only: it would go round and round until it is gone.
+            if !connection.is_open() {
+                return;
+            }
         }
         let replayed = ReplayedPage {
             next: page.next.to_string(),
