@@ -88,6 +88,12 @@ impl App {
         }
     }
 
+    /// As many handlers of a client are busy as may be.
+    pub fn is_full(&self) -> bool {
+        let running = |stage: &Stage| if let Stage::Connected(count) = stage { *count } else { 0 };
+        self.record().stages.values().map(running).sum::<usize>() >= config().in_flight_max
+    }
+
     /// Names and values of the events that came, in order.
     pub fn events(&self) -> Vec<(String, String)> {
         self.record().events.clone()

@@ -16,9 +16,10 @@ use crate::transcript::{Transcript, expect_in_order};
 
 /// Between the requests of an input: what stands between packets is of the bodies.
 const SEPARATOR: u8 = 0x1d;
-/// A client that does not poll is gone after a ping and its timeout, 45 seconds; four times that where handlers wait for it,
-/// so that nothing more is read of what it may have said.
-const GONE_AFTER: Duration = Duration::from_secs(200);
+/// A client that does not poll is gone after a ping and its timeout.
+const GONE_AFTER: Duration = Duration::from_secs(60);
+/// And after four times that where as many handlers wait for it as may, so that nothing more is read of it.
+const UNREAD_GONE_AFTER: Duration = Duration::from_secs(200);
 /// Every request is answered by then.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -71,6 +72,9 @@ async fn play(app: &App, input: &[u8], sent: &mut Sent) -> Transcript {
         .await
         .expect("a poll is never answered");
     tokio::time::sleep(GONE_AFTER).await;
+    if app.is_full() {
+        tokio::time::sleep(UNREAD_GONE_AFTER - GONE_AFTER).await;
+    }
     assert_eq!(server.connection_count(), 0, "the session does not end");
     let got = std::mem::take(&mut *client.got.lock().unwrap_or_else(PoisonError::into_inner));
     let mut transcript = Transcript::default();

@@ -269,7 +269,7 @@ async fn logging_out_closes_the_sessions_sockets_and_tells_the_other_devices() {
     let (mut on_phone, mut on_laptop) = (phone.connect().await, laptop.connect().await);
     assert_eq!(phone.post("/api/auth/logout", Value::Null).await.status, 204);
     assert_eq!(on_phone.expect("session:ended").await["sessionId"], phone.session.as_str());
-    assert_eq!(expired(&mut on_phone).await["code"], "session_ended");
+    assert_eq!(on_phone.expect("session:expired").await["code"], "session_ended");
     assert_eq!(on_phone.expect_end().await, "disconnect");
     assert_eq!(on_laptop.expect("session:ended").await["sessionId"], phone.session.as_str());
     on_laptop.expect_nothing().await;
