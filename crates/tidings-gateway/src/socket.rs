@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use tidings_core::error::Code;
 use tidings_core::services::Services;
-use tidings_core::sessions::Actor;
 use tidings_socketio::{
     CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Reply, Server,
 };
@@ -117,15 +116,12 @@ impl Handler for SocketHandler {
 
     fn event(&self, connection: &Connection<Member>, event: Event) -> BoxFuture<Option<Reply>> {
         let (services, hub) = (Arc::clone(&self.services), Arc::clone(&self.hub));
-        let (actor, connection) = (connection.state().actor(), connection.clone());
-        if let Err(error) = services.check_session(&actor) {
+        let connection = connection.clone();
+        if let Err(error) = services.check_session(&connection.state().actor()) {
             end(&connection, &error.into());
         }
         Box::pin(async move {
-            let answer = match event.name() {
-                "session:renew" => session::on_session_renew(&services, &hub, &connection, &event),
-                _ => answer(&services, &actor, &event).await,
-            };
+            let answer = answer(&services, &hub, &connection, &event).await;
             Some(answer.unwrap_or_else(|refused| ack::refused_ack(&services, &refused)).into())
         })
     }
@@ -139,22 +135,24 @@ impl Handler for SocketHandler {
 }
 
 /// The ack of an event, as JSON.
-async fn answer(services: &Services, actor: &Actor, event: &Event) -> Result<String, Refused> {
-    services.check_session(actor)?;
-    check_args(event)?;
+async fn answer(
+    services: &Services,
+    hub: &Hub,
+    connection: &Connection<Member>,
+    event: &Event,
+) -> Result<String, Refused> {
+    let actor = connection.state().actor();
+    services.check_session(&actor)?;
+    if event.args_json().len() > event.first_json().map_or(0, str::len) {
+        return Err(Refused::new(Code::Malformed, "An event takes one value, an object, and an ack."));
+    }
     match event.name() {
-        "message:send" => messages::on_message_send(services, actor, event).await,
-        "sync" => sync::on_sync(services, actor, event).await,
+        "message:send" => messages::on_message_send(services, &actor, event).await,
+        "sync" => sync::on_sync(services, &actor, event).await,
+        "session:renew" => session::on_session_renew(services, hub, connection, event),
         name if NOT_SERVED.contains(&name) => {
             Err(Refused::new(Code::NotSupported, "This version does not serve this event."))
         }
         _ => Err(Refused::new(Code::UnknownEvent, "Send message:send, sync or session:renew.")),
     }
-}
-
-fn check_args(event: &Event) -> Result<(), Refused> {
-    if event.args_json().len() > event.first_json().map_or(0, str::len) {
-        return Err(Refused::new(Code::Malformed, "An event takes one value, an object, and an ack."));
-    }
-    Ok(())
 }

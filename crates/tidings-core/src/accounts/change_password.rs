@@ -26,11 +26,9 @@ impl Services {
         let Some(known) = known else { return Err(Error::WrongPassword) };
         let new = self.passwords.hash(new).await?;
         let now = self.clock.now();
-        let tokens_until = revoked_until(now);
-        let change = PasswordChange { actor: *actor, known, new, now, tokens_until };
-        for session in self.store.change_password(change).await? {
-            self.revocations.insert(session, tokens_until, now);
-        }
+        let change = PasswordChange { actor: *actor, known, new, now, tokens_until: revoked_until(now) };
+        let ended = self.store.change_password(change).await?;
+        self.note_ended(ended, now);
         Ok(())
     }
 }

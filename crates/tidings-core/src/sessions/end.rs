@@ -1,9 +1,10 @@
 //! Ending sessions from another one: a device that was lost, or all of them.
 
+use crate::clock::Timestamp;
+use crate::ids::SessionId;
 use crate::services::Services;
 
 use super::{Actor, Error, revoked_until};
-use crate::ids::SessionId;
 
 impl Services {
     /// Ends one of the actor's sessions: its tokens are refused from now on, its connections close. Twice is once.
@@ -12,11 +13,10 @@ impl Services {
     /// [`Error::NotFound`] for one that is not the actor's.
     pub async fn end_session(&self, actor: &Actor, session: SessionId) -> Result<(), Error> {
         let now = self.clock.now();
-        let until = revoked_until(now);
-        if !self.store.end_session(actor.user, session, now, until).await? {
+        if !self.store.end_session(actor.user, session, now, revoked_until(now)).await? {
             return Err(Error::NotFound);
         }
-        self.revocations.insert(session, until, now);
+        self.note_ended([session], now);
         Ok(())
     }
 
@@ -26,10 +26,15 @@ impl Services {
     /// The store's.
     pub async fn end_all_sessions(&self, actor: &Actor) -> Result<(), Error> {
         let now = self.clock.now();
-        let until = revoked_until(now);
-        for session in self.store.end_all_sessions(actor.user, now, until).await? {
-            self.revocations.insert(session, until, now);
-        }
+        let ended = self.store.end_all_sessions(actor.user, now, revoked_until(now)).await?;
+        self.note_ended(ended, now);
         Ok(())
+    }
+
+    /// From here on this node refuses the tokens of these sessions, which the store has ended at `now`.
+    pub(crate) fn note_ended(&self, sessions: impl IntoIterator<Item = SessionId>, now: Timestamp) {
+        for session in sessions {
+            self.revocations.insert(session, revoked_until(now), now);
+        }
     }
 }

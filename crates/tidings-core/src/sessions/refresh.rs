@@ -16,7 +16,7 @@ use crate::limits::{REFRESH_GRACE_SECONDS, REFRESH_TOKEN_SECONDS};
 use crate::ports::store::Rotation;
 use crate::services::Services;
 
-use super::{Error, Tokens, revoked_until};
+use super::{Error, Tokens};
 
 /// 256 bits, in the clear. Never stored, never logged.
 #[derive(Clone, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Services {
         let session = self.store.rotate_refresh_token(rotation).await.inspect_err(|error| {
             if let Error::Reused(session) = *error {
                 tracing::warn!(%session, "a refresh token that was used before was presented: the session has ended");
-                self.revocations.insert(session, revoked_until(now), now);
+                self.note_ended([session], now);
             }
         })?;
         let (access, access_expires_at) = self.access.issue(session.user, session.id, session.app, now)?;

@@ -37,10 +37,11 @@ impl Services {
             sessions_max: self.limits.user_sessions_max,
             tokens_until: revoked_until(now),
         };
-        for ended in self.store.insert_session(new).await? {
-            tracing::info!(user = %session.user, session = %ended, "ended: the user has logged in too often since");
-            self.revocations.insert(ended, revoked_until(now), now);
+        let ended = self.store.insert_session(new).await?;
+        for session in &ended {
+            tracing::info!(user = %user.id, %session, "ended: the user has logged in too often since");
         }
+        self.note_ended(ended, now);
         let tokens = Tokens { access, access_expires_at, refresh, refresh_expires_at: session.expires_at };
         Ok(SignedIn { user, session, tokens })
     }

@@ -5,7 +5,6 @@ use tidings_core::sessions::Error;
 use tidings_protocol::socket::{RenewSessionAck, RenewSessionEvent};
 use tidings_socketio::{Connection, Event};
 
-use super::check_args;
 use crate::decode::decode_json;
 use crate::hub::{Hub, Member};
 use crate::json::to_json;
@@ -18,12 +17,9 @@ pub(super) fn on_session_renew(
     connection: &Connection<Member>,
     event: &Event,
 ) -> Result<String, Refused> {
-    let actor = connection.state().actor();
-    services.check_session(&actor)?;
-    check_args(event)?;
     let body = event.first_json().unwrap_or("null").as_bytes();
     let event: RenewSessionEvent = decode_json(body, &services.limits)?;
-    let renewed = services.renew(&actor, &event.token.0)?;
+    let renewed = services.renew(&connection.state().actor(), &event.token.0)?;
     let expires_at = hub.prolong(connection, renewed.expires_at).ok_or(Error::TokenExpired)?;
     Ok(to_json(&RenewSessionAck { ok: true, expires_at: expires_at.rfc3339() }))
 }

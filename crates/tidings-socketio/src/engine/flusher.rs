@@ -14,7 +14,7 @@ use super::link::Link;
 use super::outgoing::Flushed;
 use crate::close::CloseReason;
 
-/// System calls of one turn; then the other tasks of this thread get theirs.
+/// Sessions of one turn, mostly a system call each; then the other tasks of this thread get theirs.
 const FLUSHES_PER_TURN_MAX: usize = 256;
 /// Room on the list that is kept while nothing happens.
 const IDLE_LISTED: usize = 64;

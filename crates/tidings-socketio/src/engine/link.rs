@@ -82,7 +82,7 @@ enum Flush {
     /// Nobody yet: it must be put on the list.
     #[default]
     Idle,
-    /// The flusher, on whose list the session is.
+    /// Who writes already and looks once more before they stop, or the flusher, on whose list the session is.
     Listed,
     /// The task, when the client reads or polls.
     Blocked,
@@ -318,12 +318,7 @@ impl Link {
 
     /// One write finished this.
     pub(super) fn on_written(&self, written: &Written) {
-        self.flusher.count(written.frames);
-        let mut queue = self.queue.lock();
-        if queue.on_written(written) {
-            drop(queue);
-            self.written.notify_waiters();
-        }
+        self.on_written_then(written, |_| ());
     }
 
     /// The same and [`Self::take_frames`] at once.
@@ -332,10 +327,14 @@ impl Link {
         written: &Written,
         several: &mut VecDeque<SharedFrame>,
     ) -> Option<SharedFrame> {
+        self.on_written_then(written, |queue| queue.take(several))
+    }
+
+    fn on_written_then<T>(&self, written: &Written, then: impl FnOnce(&mut Queue) -> T) -> T {
         self.flusher.count(written.frames);
         let mut queue = self.queue.lock();
         let is_awaited = queue.on_written(written);
-        let next = queue.take(several);
+        let next = then(&mut queue);
         drop(queue);
         if is_awaited {
             self.written.notify_waiters();
@@ -352,10 +351,10 @@ impl Link {
             written.as_mut().enable();
             {
                 let mut queue = self.queue.lock();
-                queue.is_awaited = true;
                 if queue.bytes <= bytes_max || queue.is_ended || queue.close.is_some() {
                     return;
                 }
+                queue.is_awaited = true;
             }
             written.await;
         }

@@ -180,10 +180,9 @@ impl Frames {
 
     /// Gives what is queued to the poll that waits; without one it stays in the queue.
     fn answer(&mut self, link: &Link, waiting: &mut Option<PollRequest>) -> Flushed {
-        if waiting.is_some() {
-            let mut several = VecDeque::new();
-            let single = link.take_frames(&mut several);
-            self.writing.extend(single.into_iter().chain(several));
+        if waiting.is_some() && self.writing.is_empty() {
+            let single = link.take_frames(&mut self.writing);
+            self.writing.extend(single);
         }
         if self.writing.is_empty() && !link.has_frames() {
             return Flushed::All;
