@@ -1,5 +1,10 @@
 //! Coming back: from the tail in memory, from the store, in the middle of everything.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::time::ClockId;
 use serde_json::json;
 use tidings_core::limits::Limits;
 use tidings_testkit::actors::{Device, Person, Received};
@@ -153,62 +158,79 @@ async fn a_token_that_is_no_token_resets_and_the_socket_is_live() {
     device.expect_message("live").await;
 }
 
-/// Four devices send as fast as they can while others come and go. What each of them is shown over all its
+/// Four devices send while others come and go. What each of them is shown over all its
 /// connections is one line without a seam, whatever the instants; and window plus gap plus live is one line too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn joining_and_fetching_race_and_nothing_falls_between() {
-    const SENDERS: u64 = 4;
-    const EACH: u64 = 1_000;
     let server = TestServer::start().await;
     let [alice, bob] = server.users(["alice", "bob"]).await;
     let chat = alice.direct_with(&bob).await;
-    let senders: Vec<_> =
-        (0..SENDERS).map(|_| tokio::spawn(send_many(alice.clone(), chat.clone(), EACH))).collect();
-    let comers: Vec<_> =
-        (0..3).map(|_| tokio::spawn(come_and_go(bob.clone(), chat.clone(), SENDERS * EACH))).collect();
-    for sender in senders {
-        sender.await.unwrap();
-    }
+    let is_over = Arc::new(AtomicBool::new(false));
+    let senders: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(send_until(alice.clone(), chat.clone(), Arc::clone(&is_over))))
+        .collect();
+    let comers: Vec<_> = (0..3).map(|_| tokio::spawn(come_and_go(bob.clone(), chat.clone()))).collect();
+    let mut here = Vec::new();
     for comer in comers {
-        let connections = comer.await.unwrap();
-        assert!(connections > 20, "only {connections} connections raced");
+        here.push(comer.await.unwrap());
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let mut sent = 0;
+    for sender in senders {
+        sent += sender.await.unwrap();
+    }
+    for (mut device, mut shown) in here {
+        while shown < sent {
+            show_next(&mut device, &mut shown).await;
+        }
+        assert_eq!(shown, sent);
     }
 }
 
-async fn send_many(sender: Person, chat: String, count: u64) {
+/// No faster than who comes can show it. Gives how many it has sent.
+async fn send_until(sender: Person, chat: String, is_over: Arc<AtomicBool>) -> u64 {
+    const AT_ONCE: u64 = 10;
     let mut device = sender.connect().await;
     let body = json!({ "conversationId": chat, "content": "hi" });
-    for _ in 0..count / 20 {
+    let mut sent = 0;
+    while !is_over.load(Ordering::Relaxed) {
         let mut acks = Vec::new();
-        for _ in 0..20 {
+        for _ in 0..AT_ONCE {
             acks.push(device.begin("message:send", &body).await);
         }
         for id in acks {
             assert_eq!(device.ack(id).await["ok"], true);
         }
+        sent += AT_ONCE;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    sent
 }
 
-/// Connects, takes a few messages, goes away, again and again until the last message was shown. Gives how often.
-async fn come_and_go(person: Person, chat: String, last: u64) -> usize {
+/// Connects, takes a few messages, goes away, again and again. Gives the last connection, and what was shown.
+async fn come_and_go(person: Person, chat: String) -> (Device, u64) {
+    const CONNECTIONS: usize = 25;
     let mut device = person.connect().await;
     let mut shown = begin_with_a_window(&mut device, &person, &chat).await;
-    let mut connections = 1;
-    while shown < last {
+    for _ in 0..CONNECTIONS {
         let next = device.drop_connection();
         device = person.resume(&next).await;
-        connections += 1;
-        let mut live = false;
-        while !live || shown < last && !shown.is_multiple_of(7) {
-            let event = device.next_event().await;
-            live |= event.name == "ready";
-            if let Some(seq) = event.body["seq"].as_u64() {
-                assert_eq!(seq, shown + 1, "on connection {connections}");
-                shown = seq;
-            }
+        while show_next(&mut device, &mut shown).await != "ready" {}
+        while !shown.is_multiple_of(7) {
+            show_next(&mut device, &mut shown).await;
         }
     }
-    connections
+    (device, shown)
+}
+
+/// Gives the name of the event.
+async fn show_next(device: &mut Device, shown: &mut u64) -> String {
+    let event = device.next_event().await;
+    if let Some(seq) = event.body["seq"].as_u64() {
+        assert_eq!(seq, *shown + 1);
+        *shown = seq;
+    }
+    event.name
 }
 
 /// A cold device: it is live, then loads its window, then drops of what came live what the window holds already.
@@ -317,4 +339,24 @@ async fn a_reader_that_stops_falls_behind_and_gets_everything_on_the_same_connec
     assert!(pages > 0);
     let token = device.drop_connection();
     assert_eq!(contents(&bob.resume(&token).await.expect_ready().await), Vec::<String>::new());
+}
+
+/// Its goodbye waits until the client reads; the replay must not go round and round meanwhile.
+#[tokio::test]
+async fn a_replay_whose_connection_is_closed_under_it_costs_nothing_more() {
+    let server = with_small_queues().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let mut device = bob.connect().await;
+    send_large(&mut alice.connect().await, &chat, MESSAGES).await;
+    // As much as was live, so that the replay is in the middle of a page when the client reads no more.
+    while device.next_event().await.body.get("next").is_some() {}
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(bob.post("/api/auth/logout", json!({})).await.status, 204);
+    // The server runs on this thread.
+    let used = || Duration::try_from(rustix::time::clock_gettime(ClockId::ThreadCPUTime)).unwrap();
+    let before = used();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(used() - before < Duration::from_millis(500), "{:?} of a second", used() - before);
+    drop(device);
 }

@@ -9,7 +9,7 @@ use tidings_core::services::Services;
 use tidings_core::sync::{SyncPage, Token};
 use tidings_protocol::socket::{Ready, ReplayedPage, Reset};
 use tidings_socketio::{Connection, SendError};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 use crate::convert::sync::skipped_stream;
 use crate::hub::{Member, encode_replayed, encode_with_token};
@@ -21,8 +21,8 @@ const QUEUE_SHARE: usize = 4;
 
 /// Events that one connection is given before others have their turn: some hundred microseconds of encoding.
 const EVENTS_PER_TURN: usize = 32;
-/// Replays whose turn it is, for each core. The others wait, so that live events, which are delivered by tasks like theirs,
-/// come between them: when hundreds catch up at once nobody else should notice.
+/// Replays whose turn it is, for each core. Each lets other tasks run before its turn ends, and the others wait: so the tasks
+/// that deliver live events have few before them in the runtime's queue, also when hundreds catch up at once.
 const TURNS_PER_CORE: usize = 2;
 
 /// Brings connections up to date.
@@ -82,7 +82,6 @@ impl Replays {
         let mut begins_here = false;
         // One that is gone needs no page more; this may be a task of its own, which nobody ends.
         while connection.is_open() {
-            let turn = self.turn().await;
             let page =
                 services.sync(&actor, since.as_deref(), None, services.limits.sync_page_bytes_max).await;
             let page = match page {
@@ -101,7 +100,7 @@ impl Replays {
                 let reset = Reset { reason: reason.as_str().to_owned(), next: page.next.to_string() };
                 emit(connection, "reset", &reset, &page.next);
             } else if since.is_some() {
-                self.send_page(connection, &page, has_more, turn).await;
+                self.send_page(connection, &page, has_more).await;
             }
             if !has_more {
                 return Some((page.next, page.through));
@@ -111,28 +110,19 @@ impl Replays {
         None
     }
 
-    /// The turn is that in which the page was read.
-    async fn send_page<'a>(
-        &'a self,
-        connection: &Connection<Member>,
-        page: &SyncPage,
-        has_more: bool,
-        mut turn: SemaphorePermit<'a>,
-    ) {
+    async fn send_page(&self, connection: &Connection<Member>, page: &SyncPage, has_more: bool) {
         let mut events = &page.events[..];
-        loop {
-            let Ok(sent) = self.send_some(connection, events) else { return };
-            drop(turn);
-            events = &events[sent..];
-            if events.is_empty() {
-                break;
-            }
+        while !events.is_empty() {
             connection.drained(self.queued_bytes_max()).await;
-            turn = self.turn().await;
+            let turn = self.turns.acquire().await;
             // One that closes with a full queue is drained by name only: it would go round and round until it is gone.
             if !connection.is_open() {
                 return;
             }
+            let Ok(sent) = self.send_some(connection, events) else { return };
+            tokio::task::yield_now().await;
+            drop(turn);
+            events = &events[sent..];
         }
         let replayed = ReplayedPage {
             next: page.next.to_string(),
@@ -158,10 +148,6 @@ impl Replays {
     /// A replay goes on when no more than this waits for the client.
     fn queued_bytes_max(&self) -> usize {
         self.services.limits.connection_queue_bytes_max / QUEUE_SHARE
-    }
-
-    async fn turn(&self) -> SemaphorePermit<'_> {
-        self.turns.acquire().await.unwrap_or_else(|_| unreachable!("nobody closes it"))
     }
 }
 
