@@ -166,9 +166,8 @@ async fn joining_and_fetching_race_and_nothing_falls_between() {
     let [alice, bob] = server.users(["alice", "bob"]).await;
     let chat = alice.direct_with(&bob).await;
     let is_over = Arc::new(AtomicBool::new(false));
-    let senders: Vec<_> = (0..4)
-        .map(|_| tokio::spawn(send_until(alice.clone(), chat.clone(), Arc::clone(&is_over))))
-        .collect();
+    let senders: Vec<_> =
+        (0..4).map(|_| tokio::spawn(send_until(alice.clone(), chat.clone(), Arc::clone(&is_over)))).collect();
     let comers: Vec<_> = (0..3).map(|_| tokio::spawn(come_and_go(bob.clone(), chat.clone()))).collect();
     let mut here = Vec::new();
     for comer in comers {

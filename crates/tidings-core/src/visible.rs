@@ -5,6 +5,11 @@ pub(crate) fn is_visible(text: &str) -> bool {
     text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_ignorable(c))
 }
 
+/// Whether it breaks the line that it stands in, or turns the direction of what follows: that has no place in a name.
+pub(crate) fn is_disruptive(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
 /// What Unicode says to draw as nothing where it is not understood (`Default_Ignorable_Code_Point` in
 /// `DerivedCoreProperties.txt` of Unicode 16), and the empty pattern of Braille.
 fn is_ignorable(c: char) -> bool {

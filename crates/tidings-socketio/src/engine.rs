@@ -17,6 +17,7 @@ mod pending;
 mod plain;
 mod polling;
 mod probe;
+mod queue;
 mod request;
 mod server;
 mod stream;
@@ -24,8 +25,8 @@ mod taker;
 
 pub use accept::Accepted;
 pub use flusher::Stats;
-pub use link::SendError;
 pub use plain::{Handler, Message, Server, Session};
+pub use queue::SendError;
 
 pub(crate) use conversation::{Conversation, Protocol};
 pub(crate) use link::Link;

@@ -18,6 +18,8 @@ use crate::SqliteStore;
 use crate::accounts::find_password;
 use crate::rows::unreadable;
 use crate::write::{Change, Failure, Tx};
+#[cfg(test)]
+pub(crate) use end::NOT_ENDED_SQL;
 
 /// The columns that [`session_of`] reads.
 const SESSION: &str = "id, app_id, user, device, created_at, last_used_at, expires_at";

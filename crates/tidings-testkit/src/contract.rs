@@ -70,6 +70,7 @@ macro_rules! store_contract {
                 a_revocation_matters_until_its_tokens_expire
                 an_ended_session_changes_nothing_any_more
                 all_sessions_end_at_once
+                a_refresh_that_comes_after_the_end_is_refused
                 the_list_has_what_is_alive
                 a_user_has_a_bounded_number_of_sessions
                 a_new_password_ends_the_other_sessions

@@ -2,7 +2,7 @@
 
 use crate::error::{Code, FieldError};
 use crate::limits::Limits;
-use crate::visible::is_visible;
+use crate::visible::{is_disruptive, is_visible};
 
 use super::register::{Register, Registration};
 
@@ -12,8 +12,9 @@ pub(super) fn check_register(command: Register, limits: &Limits) -> Result<Regis
     let username = check_username(&command.username, limits, &mut errors);
     check_password("/password", &command.password, limits, &mut errors);
     let email = command.email.map(|email| check_email(&email, limits, &mut errors));
-    let mut name =
-        |pointer, name: Option<String>| name.map(|name| check_name(pointer, name, limits, &mut errors));
+    let mut name = |pointer, name: Option<String>| {
+        name.map(|name| check_name(pointer, name, limits.name_chars_max, &mut errors))
+    };
     let display_name = name("/displayName", command.display_name);
     let first_name = name("/firstName", command.first_name);
     let last_name = name("/lastName", command.last_name);
@@ -77,15 +78,25 @@ fn check_email(text: &str, limits: &Limits, errors: &mut Vec<FieldError>) -> Str
     email
 }
 
-fn check_name(pointer: &str, text: String, limits: &Limits, errors: &mut Vec<FieldError>) -> String {
-    let max = limits.name_chars_max;
+/// What a device calls itself in the list of sessions.
+pub(super) fn check_device(
+    device: Option<String>,
+    limits: &Limits,
+) -> Result<Option<String>, Vec<FieldError>> {
+    let mut errors = Vec::new();
+    let device = device.map(|device| check_name("/device", device, limits.device_chars_max, &mut errors));
+    if errors.is_empty() { Ok(device) } else { Err(errors) }
+}
+
+fn check_name(pointer: &str, text: String, max: usize, errors: &mut Vec<FieldError>) -> String {
     let name = text.trim();
     if !is_visible(name) {
         errors.push(FieldError::new(pointer, Code::TooShort, "leave it out, or say something visible"));
     } else if name.chars().count() > max {
         errors.push(FieldError::new(pointer, Code::TooLong, format!("at most {max} characters")));
-    } else if name.chars().any(char::is_control) {
-        errors.push(FieldError::new(pointer, Code::BadFormat, "no control characters"));
+    } else if name.chars().any(is_disruptive) {
+        let detail = "no control characters, and none that turn the direction of the text";
+        errors.push(FieldError::new(pointer, Code::BadFormat, detail));
     }
     if name.len() == text.len() { text } else { name.to_owned() }
 }
@@ -120,6 +131,23 @@ mod tests {
         let pointers: Vec<_> =
             check_register(command, &Limits::default()).unwrap_err().into_iter().map(|e| e.pointer).collect();
         assert_eq!(pointers, ["/username", "/password", "/email", "/displayName"]);
+    }
+
+    #[test]
+    fn a_device_says_its_name_so_that_a_stranger_s_stands_out() {
+        let limits = Limits { device_chars_max: 5, ..Limits::default() };
+        for (device, expected) in [
+            (None, Ok(None)),
+            (Some(" Phone "), Ok(Some("Phone"))),
+            (Some(" \u{200B}"), Err(Code::TooShort)),
+            (Some("Tablet"), Err(Code::TooLong)),
+            (Some("a\nb"), Err(Code::BadFormat)),
+            (Some("a\u{202E}b"), Err(Code::BadFormat)),
+        ] {
+            let checked = check_device(device.map(str::to_owned), &limits);
+            let checked = checked.map_err(|errors| errors[0].code);
+            assert_eq!(checked.as_ref().map(Option::as_deref).map_err(|code| *code), expected, "{device:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Log in with a username or an e-mail address.
 
-use crate::error::{Code, FieldError};
 use crate::ids::AppId;
 use crate::services::Services;
 use crate::sessions::SignedIn;
 
 use super::Error;
+use super::check::check_device;
 
 impl Services {
     /// A new session for who knows the password. `device` is a name for the list of sessions.
@@ -18,11 +18,7 @@ impl Services {
         password: String,
         device: Option<String>,
     ) -> Result<SignedIn, Error> {
-        let max = self.limits.device_chars_max;
-        if device.as_ref().is_some_and(|device| device.chars().count() > max) {
-            let error = FieldError::new("/device", Code::TooLong, format!("at most {max} characters"));
-            return Err(Error::Invalid(vec![error]));
-        }
+        let device = check_device(device, &self.limits).map_err(Error::Invalid)?;
         // Over-long input cannot be right; hashing it would only cost.
         if login.len() > self.limits.email_bytes_max
             || password.chars().count() > self.limits.password_chars_max

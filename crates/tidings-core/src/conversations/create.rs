@@ -10,7 +10,7 @@ use crate::ids::{AppId, ConversationId, UserId};
 use crate::ports::store::NewConversation;
 use crate::services::Services;
 use crate::sessions::Actor;
-use crate::visible::is_visible;
+use crate::visible::{is_disruptive, is_visible};
 
 use super::{ConversationKind, ConversationView, Error};
 
@@ -114,7 +114,7 @@ impl Services {
             errors.push(FieldError::new("/title", Code::TooShort, "a group needs a visible title"));
         } else if trimmed.chars().count() > chars_max {
             errors.push(FieldError::new("/title", Code::TooLong, format!("at most {chars_max} characters")));
-        } else if trimmed.chars().any(char::is_control) {
+        } else if trimmed.chars().any(is_disruptive) {
             errors.push(FieldError::new("/title", Code::BadFormat, "one line, no control characters"));
         }
         if users > users_max {

@@ -14,21 +14,11 @@ use super::flusher::Flusher;
 use super::mailbox::{Mailbox, Poll as PollRequest};
 use super::outgoing::{Flushed, Outgoing, To, Way};
 use super::pending::Pending;
+use super::queue::{Flush, Queue, SendError, Written};
 use crate::close::CloseReason;
 use crate::config::Config;
 use crate::frame::SharedFrame;
 use crate::id::ConnectionId;
-
-/// Why a frame was not queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// The connection has ended or is about to.
-    #[error("the connection is closed")]
-    Closed,
-    /// The client reads too slowly; this frame went over the budget, and the connection is being closed.
-    #[error("the connection's queue is full")]
-    QueueFull,
-}
 
 /// The shared half of one session of Engine.IO. What every frame touches stands first, in few cache lines: with ten
 /// thousand sessions each of them is fetched from memory.
@@ -45,57 +35,6 @@ pub(crate) struct Link {
     waker: AtomicWaker,
     /// Notified when something was written, and when nothing more will be.
     written: Notify,
-}
-
-#[derive(Default)]
-struct Queue {
-    frames: Pending,
-    /// What is queued and what was taken but is not written, summed.
-    bytes: usize,
-    /// The last tag that was written, 0 for none.
-    written_tag: u64,
-    flush: Flush,
-    /// Somebody waits to hear that something was written.
-    is_awaited: bool,
-    /// The first wish wins.
-    close: Option<CloseReason>,
-    /// Something else is wished of the task.
-    is_called: bool,
-    /// The application's part is over, though the task may still write.
-    is_ended: bool,
-    /// Do not even say goodbye.
-    is_aborted: bool,
-}
-
-/// What one write finished.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    frames: u64,
-    cost_bytes: usize,
-    /// The last one of them, 0 for none.
-    tag: u64,
-}
-
-/// Who will write the next frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Flush {
-    /// Nobody yet: it must be put on the list.
-    #[default]
-    Idle,
-    /// Who writes already and looks once more before they stop, or the flusher, on whose list the session is.
-    Listed,
-    /// The task, when the client reads or polls.
-    Blocked,
-}
-
-impl Written {
-    pub(super) fn add(&mut self, frame: &SharedFrame) {
-        self.frames += 1;
-        self.cost_bytes += frame.cost_bytes();
-        if frame.tag() != 0 {
-            self.tag = frame.tag();
-        }
-    }
 }
 
 impl Link {
@@ -358,41 +297,6 @@ impl Link {
             }
             written.await;
         }
-    }
-}
-
-impl Queue {
-    fn take(&mut self, several: &mut VecDeque<SharedFrame>) -> Option<SharedFrame> {
-        if self.frames.is_empty() {
-            self.flush = Flush::Idle;
-        }
-        self.frames.take(several)
-    }
-
-    /// Gives whether somebody must be told.
-    fn on_written(&mut self, written: &Written) -> bool {
-        self.bytes = self.bytes.saturating_sub(written.cost_bytes);
-        if written.tag != 0 {
-            self.written_tag = written.tag;
-        }
-        written.frames > 0 && std::mem::take(&mut self.is_awaited)
-    }
-
-    fn push(&mut self, frame: SharedFrame, bytes_max: usize) -> Result<(), SendError> {
-        if self.close.is_some() {
-            return Err(SendError::Closed);
-        }
-        let bytes = self.bytes + frame.cost_bytes();
-        if bytes > bytes_max {
-            self.close = Some(CloseReason::QueueFull);
-            // The client catches up from elsewhere; what it did not read is of no use, and memory is short.
-            self.bytes -= self.frames.iter().map(SharedFrame::cost_bytes).sum::<usize>();
-            self.frames = Pending::default();
-            return Err(SendError::QueueFull);
-        }
-        self.bytes = bytes;
-        self.frames.push(frame);
-        Ok(())
     }
 }
 

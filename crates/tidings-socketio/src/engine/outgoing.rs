@@ -10,8 +10,9 @@ use rustix::net::SendFlags;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::link::{Link, Written};
+use super::link::Link;
 use super::mailbox::Poll as PollRequest;
+use super::queue::Written;
 use super::stream::AnyStream;
 use crate::codec::engine;
 use crate::frame::SharedFrame;
@@ -214,11 +215,20 @@ fn is_whole(frame: &SharedFrame, written: &Poll<io::Result<usize>>) -> bool {
     matches!(written, Poll::Ready(Ok(bytes)) if *bytes == frame.as_bytes().len())
 }
 
+/// A socket that is gone is an error and no signal. Apple's systems know that as an option of the socket, which it has.
+const NO_SIGNAL: SendFlags = {
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = SendFlags::NOSIGNAL;
+    #[cfg(target_vendor = "apple")]
+    let flags = SendFlags::empty();
+    flags
+};
+
 /// A single frame goes to the kernel at once, whatever the runtime has last heard of the socket: there is seldom news, and
 /// looking for some costs a part of what the call does.
 fn write_to(stream: &TcpStream, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
     let written = match slices {
-        [slice] => match rustix::net::send(stream, slice, SendFlags::NOSIGNAL) {
+        [slice] => match rustix::net::send(stream, slice, NO_SIGNAL) {
             // The runtime must hear that there is no room: the task waits by it until there is.
             Err(Errno::AGAIN) => stream.try_write(slice),
             result => Ok(result?),

@@ -34,6 +34,7 @@ impl Pending {
         if self.first.is_none() && several.capacity() > 0 {
             std::mem::swap(&mut self.rest, several);
             self.rest.shrink_to(IDLE_FRAMES);
+            several.shrink_to(IDLE_FRAMES);
         }
         if self.rest.is_empty() {
             return self.first.take();

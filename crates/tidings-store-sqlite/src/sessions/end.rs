@@ -8,7 +8,7 @@ use tidings_core::events::EventBody;
 use tidings_core::ids::{SessionId, StreamId, UserId};
 use tidings_core::ports::store::PasswordChange;
 
-use super::{list_live, subject};
+use super::subject;
 use crate::accounts::{find_password, set_password};
 use crate::write::{Change, Draft, Failure, Tx, Unexpected};
 
@@ -34,11 +34,11 @@ pub(super) fn end_all(
     now: Timestamp,
     tokens_until: Timestamp,
 ) -> Result<Change<Vec<SessionId>>, Failure<StoreError>> {
-    let live = live_ids(tx, user, now)?;
-    if live.is_empty() {
-        return Ok(Change::nothing(live));
+    let sessions = not_ended(tx, user)?;
+    if sessions.is_empty() {
+        return Ok(Change::nothing(sessions));
     }
-    Ok(end_each(tx, user, &live, now, tokens_until)?)
+    Ok(end_each(tx, user, &sessions, now, tokens_until)?)
 }
 
 pub(super) fn change_password(
@@ -53,12 +53,13 @@ pub(super) fn change_password(
         return Err(Failure::Refused(accounts::Error::WrongPassword));
     }
     set_password(tx.conn, actor.user, &change.new)?;
-    let mut others = live_ids(tx, actor.user, change.now)?;
+    let mut others = not_ended(tx, actor.user)?;
     others.retain(|session| *session != actor.session);
     Ok(end_each(tx, actor.user, &others, change.now, change.tokens_until)?)
 }
 
-/// Ends these, which have not ended, beside what else was written. They are as many as a user may have.
+/// Ends these, which have not ended, beside what else was written. They are few: as many as a user may have, and what has
+/// expired of as many since rows were last cleared away.
 pub(super) fn end_each(
     tx: &mut Tx<'_>,
     user: UserId,
@@ -80,8 +81,13 @@ pub(super) fn end_each(
     })
 }
 
-fn live_ids(tx: &Tx<'_>, user: UserId, now: Timestamp) -> rusqlite::Result<Vec<SessionId>> {
-    Ok(list_live(tx.conn, user, now)?.iter().map(|session| session.id).collect())
+pub(crate) const NOT_ENDED_SQL: &str = "SELECT id FROM session WHERE user = ?1 AND ended_at IS NULL";
+
+/// Also what has expired: a refresh that took its time before this change did, and comes after it, must find it ended.
+fn not_ended(tx: &Tx<'_>, user: UserId) -> rusqlite::Result<Vec<SessionId>> {
+    let mut statement = tx.conn.prepare_cached(NOT_ENDED_SQL)?;
+    let ids = statement.query_map([user.as_bytes()], |row| row.get(0).map(SessionId::from_bytes))?;
+    ids.collect()
 }
 
 /// Ends a session that has not ended: its row, its revocation, its event.

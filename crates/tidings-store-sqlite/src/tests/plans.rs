@@ -129,6 +129,7 @@ fn what_is_to_be_pruned_is_found_by_its_index() {
 #[test]
 fn a_users_sessions_are_found_by_their_index() {
     assert_plan(&sessions::live_sql(), &["SEARCH session USING INDEX session_user (user=?)"]);
+    assert_plan(sessions::NOT_ENDED_SQL, &["SEARCH session USING INDEX session_user (user=?)"]);
 }
 
 #[test]

@@ -187,7 +187,7 @@ pub async fn an_ended_session_changes_nothing_any_more(desk: Desk) {
     desk.send(&tablet, chat, "another login works").await;
 }
 
-/// Each with its event and its revocation; what has ended or expired is not among them.
+/// Each with its event and its revocation; what has ended already is not among them.
 pub async fn all_sessions_end_at_once(desk: Desk) {
     let alice = desk.person("alice").await;
     let [phone, tablet] = [desk.log_in(&alice.user).await, desk.log_in(&alice.user).await];
@@ -201,6 +201,26 @@ pub async fn all_sessions_end_at_once(desk: Desk) {
     assert_eq!(revoked(&desk).await.len(), 3);
     assert_eq!(list(&desk, &alice).await, []);
     assert_eq!(desk.silently(end_all()).await.unwrap(), []);
+}
+
+/// However its clock stood: one that took its time while the session was alive may be written after one that took it later.
+pub async fn a_refresh_that_comes_after_the_end_is_refused(desk: Desk) {
+    for by_password in [false, true] {
+        let alice = desk.person(if by_password { "alice" } else { "bob" }).await;
+        let session = desk.make.session(&alice.user);
+        let token = desk.make.refresh_token();
+        desk.store.insert_session(desk.make.new_session(&session, token)).await.unwrap();
+        let early = rotation(&desk, token, desk.make.refresh_token());
+        let change = PasswordChange { now: session.expires_at, ..change(&desk, &alice, "the new one") };
+        let ended = if by_password {
+            desk.store.change_password(change).await.unwrap()
+        } else {
+            desk.store.end_all_sessions(alice.id(), change.now, change.tokens_until).await.unwrap()
+        };
+        assert!(ended.contains(&session.id), "by the password: {by_password}");
+        let refused = desk.silently(desk.store.rotate_refresh_token(early)).await;
+        assert!(matches!(refused, Err(Error::Ended)), "{refused:?}");
+    }
 }
 
 /// Last used first, and only the user's own.

@@ -96,7 +96,8 @@ pub trait SessionStore: Send + Sync + 'static {
         tokens_until: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Ends all sessions of the user that have neither ended nor expired, as by [`Self::end_session`]; gives which.
+    /// Ends all sessions of the user that have not ended, also what has expired: so a refresh that comes after it finds its
+    /// session ended, whatever its clock said. As by [`Self::end_session`]; gives which.
     async fn end_all_sessions(
         &self,
         user: UserId,
@@ -105,7 +106,7 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> Result<Vec<SessionId>, StoreError>;
 
     /// Puts a new password in the place of the known one, and ends the user's sessions but the actor's, as by
-    /// [`Self::end_session`], in the same commit; gives which.
+    /// [`Self::end_all_sessions`], in the same commit; gives which.
     ///
     /// # Errors
     /// [`accounts::Error::WrongPassword`] where the stored one is not the known one any more,

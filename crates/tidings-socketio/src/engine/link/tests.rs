@@ -60,6 +60,54 @@ async fn one_who_waits_for_room_goes_on_when_it_is_there_or_never_will_be() {
     waiting.await.unwrap();
 }
 
+/// Each at its own limit, also where the one of another is reached first.
+#[tokio::test]
+async fn several_wait_for_room_each_for_as_much_as_they_need() {
+    let frame = SharedFrame::event("a", "1", 0);
+    let link = link(frame.cost_bytes() * 3);
+    (0..3).for_each(|_| assert_eq!(link.send(frame.clone()), Ok(())));
+    let waiting: Vec<_> = (0..3)
+        .map(|frames| {
+            let (link, bytes_max) = (Arc::clone(&link), frames * frame.cost_bytes());
+            tokio::spawn(async move { link.drained(bytes_max).await })
+        })
+        .collect();
+    for left in (0..3).rev() {
+        tokio::task::yield_now().await;
+        let is_finished: Vec<bool> = waiting.iter().map(tokio::task::JoinHandle::is_finished).collect();
+        assert_eq!(is_finished, (0..3).map(|frames| frames > left).collect::<Vec<_>>());
+        link.on_written(&written(&frame));
+    }
+    for one in waiting {
+        one.await.unwrap();
+    }
+}
+
+/// A frame that nobody will write stays, and one that two will write is written at the wrong time.
+#[tokio::test]
+async fn at_every_step_one_knows_that_they_will_write() {
+    let frame = SharedFrame::event("a", "1", 0);
+    let link = link(1_000_000);
+    let flush = || link.queue.lock().flush;
+    let mut several = VecDeque::new();
+    link.send_from_task(frame.clone());
+    assert_eq!(flush(), Flush::Idle, "the task writes before it sleeps");
+    assert_eq!(link.send(frame.clone()), Ok(()));
+    assert_eq!(flush(), Flush::Listed);
+    assert!(link.take_frames(&mut several).is_none());
+    assert_eq!((several.drain(..).count(), flush()), (2, Flush::Listed), "who took them looks once more");
+    assert_eq!(link.send(frame.clone()), Ok(()));
+    assert!(link.on_written_then_take(&written(&frame), &mut several).is_some());
+    assert_eq!(flush(), Flush::Listed);
+    assert!(link.on_written_then_take(&written(&frame), &mut several).is_none());
+    assert_eq!(flush(), Flush::Idle, "they found nothing");
+    assert_eq!(link.send(frame), Ok(()));
+    assert!(link.has_frames());
+    assert_eq!(flush(), Flush::Listed);
+    link.outgoing.lock().to = To::Poll(None);
+    assert_eq!((link.flush(), flush()), (Flushed::Blocked, Flush::Blocked), "until the client polls");
+}
+
 #[tokio::test]
 async fn the_first_wish_to_close_stands() {
     let link = link(1_000);
