@@ -1,6 +1,7 @@
 //! Stories of the REST API.
 
 mod auth;
+mod changes;
 mod conversations;
 mod messages;
 mod participants;

@@ -1,5 +1,6 @@
 //! Stories on the socket.
 
+mod changes;
 mod connect;
 mod drain;
 mod messages;

@@ -3,10 +3,12 @@
 //! One dispatcher reads the log. An event at `pos` of a conversation goes to those whose interval holds `pos`; the
 //! intervals of an active conversation are its roster, loaded once and moved on by the stream's own
 //! membership events. It enters the tail in memory **before** it is fanned out, so that a device that resumes finds it
-//! there or gets it live. [`Delivery::run`] is the whole of it, top-down.
+//! there or gets it live. What happens to a message goes to those of them who may read it; to the others the stream moves on
+//! without a word. [`Delivery::run`] is the whole of it, top-down.
 
 mod roster;
 mod stats;
+mod storms;
 mod tail;
 mod tracked;
 
@@ -33,8 +35,10 @@ use crate::sync::Token;
 use roster::Rosters;
 pub use stats::Stats;
 use stats::{Counters, add};
+use storms::merge_storms;
 use tail::Tail;
 pub use tail::TailPart;
+use tail::Withheld;
 
 /// Events read from the store at a time while the log is behind.
 const CATCH_UP_BATCH: usize = 512;
@@ -92,7 +96,7 @@ impl Delivery {
             reached(FailPoint::Tailed);
             for events in events.chunks(ROSTERS_AT_ONCE) {
                 self.load_rosters(&mut dispatcher, events).await;
-                for event in events {
+                for event in &merge_storms(events) {
                     self.dispatch(&mut dispatcher, event).await;
                 }
                 dispatcher.rosters.evict();
@@ -187,12 +191,13 @@ impl Delivery {
             StreamId::User(id) => dispatcher.user_streams.get(&id).copied(),
         };
         // The first event that this node sees of a stream: what came before it was delivered or is caught up with.
-        let last = last.unwrap_or(event.pos.previous());
-        if event.pos > last.next() {
-            self.repair_gap(dispatcher, event, last).await;
+        let before = Pos(event.pos.0.saturating_sub(event.span));
+        let last = last.unwrap_or(before);
+        if before > last {
+            self.repair_gap(dispatcher, event, last, before).await;
         }
         if event.pos > last {
-            self.deliver(dispatcher, event);
+            self.deliver(dispatcher, event).await;
         }
         // The embedded log is dense and gives no place before all that precede it: so what is at or below this one has
         // been queued. A log with holes has to say by itself how far it is complete.
@@ -200,12 +205,12 @@ impl Delivery {
         reached(FailPoint::WatermarkMoved);
     }
 
-    /// Delivers what lies between the last event that was delivered and this one, from the store.
-    async fn repair_gap(&self, dispatcher: &mut Dispatcher, event: &Event, last: Pos) {
+    /// Delivers what lies between the last event that was delivered and this one, through the position before it, from the
+    /// store.
+    async fn repair_gap(&self, dispatcher: &mut Dispatcher, event: &Event, last: Pos, through: Pos) {
         add(&self.counters.gaps_repaired, 1);
         tracing::warn!(stream = %event.stream, after = %last, pos = %event.pos, "a gap in the log is repaired");
-        let (stream, through) = (event.stream, event.pos.previous());
-        let mut last = last;
+        let (stream, mut last) = (event.stream, last);
         while last < through {
             let read = || self.store.list_stream_range(stream, last, through);
             let missed = self.until_read("repairing a gap", read).await;
@@ -214,31 +219,34 @@ impl Delivery {
                 return;
             };
             for event in missed {
-                self.deliver(dispatcher, &Arc::new(event));
+                self.deliver(dispatcher, &Arc::new(event)).await;
             }
             last = end;
         }
     }
 
-    fn deliver(&self, dispatcher: &mut Dispatcher, event: &Arc<Event>) {
+    async fn deliver(&self, dispatcher: &mut Dispatcher, event: &Arc<Event>) {
         // What the device has after this frame: everything that was queued to it before, and this.
         let next = Token::at(self.store.epoch(), event.log_id);
         match event.stream {
             StreamId::Conversation(id) => {
+                let newest = dispatcher.rosters.at(id, event).newest();
+                let barred = self.list_barred(event, newest).await;
                 let roster = dispatcher.rosters.at(id, event);
                 // Locked from the look at who is here until the event is in the tail: whoever comes later finds it.
                 let mut tail = self.tail.lock();
                 let (users, look_ups) = roster.audience(tail.tracked());
-                tail.push(event, users, self.clock.now());
+                let withheld = Withheld::from(event, &barred, users);
+                tail.push(event, users, withheld.clone(), self.clock.now());
                 drop(tail);
                 add(&self.counters.local_look_ups, look_ups);
-                self.offer(event, &next, users);
+                self.offer(event, &next, users, withheld.as_ref());
                 dispatcher.rosters.pass(id, event);
             }
             StreamId::User(user) => {
                 dispatcher.user_streams.put(user, event.pos);
-                self.tail.lock().push(event, &[user], self.clock.now());
-                self.offer(event, &next, &[user]);
+                self.tail.lock().push(event, &[user], None, self.clock.now());
+                self.offer(event, &next, &[user], None);
             }
         }
         if let EventBody::SessionEnded { session, tokens_until } = event.body {
@@ -247,11 +255,29 @@ impl Delivery {
         }
     }
 
-    fn offer(&self, event: &Arc<Event>, next: &Token, users: &[UserId]) {
+    /// Who is in and may not read the message to which something happened: somebody who came in after it was sent.
+    async fn list_barred(&self, event: &Event, newest: Pos) -> Vec<UserId> {
+        match event.body.about() {
+            Some(about) if newest > about.pos => {
+                let list = || self.store.list_barred(about.message, about.pos, event.pos);
+                self.until_read("looking up who may read a message", list).await
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn offer(&self, event: &Arc<Event>, next: &Token, users: &[UserId], withheld: Option<&Withheld>) {
         reached(FailPoint::TailPushed);
         add(&self.counters.events, 1);
         add(&self.counters.offers, users.len());
-        self.outbox.emit(event, next, &mut users.iter().copied());
+        match withheld {
+            None => self.outbox.emit(event, next, &mut users.iter().copied()),
+            Some(withheld) => {
+                let may_read = |user: &UserId| !withheld.is_from(*user);
+                self.outbox.emit(event, next, &mut users.iter().copied().filter(may_read));
+                self.outbox.emit(&withheld.event, next, &mut withheld.users.iter().copied());
+            }
+        }
         reached(FailPoint::Offered);
     }
 

@@ -93,6 +93,10 @@ codes! {
     ClientMessageIdReused = "client_message_id_reused", "The clientMessageId was used for another message";
     /// The same `Idempotency-Key` came with another body.
     IdempotencyKeyReused = "idempotency_key_reused", "The Idempotency-Key was used for another request";
+    /// The message was edited since the version that was named.
+    VersionStale = "version_stale", "Another version has come since";
+    /// The message was deleted.
+    MessageDeleted = "message_deleted", "The message was deleted";
     /// A conversation needs an owner.
     LastOwner = "last_owner", "The last owner cannot leave";
     /// A direct or self conversation's people never change.

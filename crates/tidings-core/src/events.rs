@@ -9,8 +9,9 @@ use std::sync::Arc;
 use crate::accounts::User;
 use crate::clock::Timestamp;
 use crate::conversations::{Conversation, Membership, Participant};
-use crate::ids::{ConversationId, LogId, Pos, SessionId, StreamId, UserId};
+use crate::ids::{ConversationId, LogId, MessageId, Pos, SessionId, StreamId, UserId};
 use crate::messages::Message;
+use crate::reactions::{Reaction, ReactionChange};
 
 /// One event at its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,25 @@ pub struct Event {
 pub enum EventBody {
     /// A message was sent.
     MessageSent(Arc<Message>),
+    /// A message has another text.
+    MessageEdited(Arc<Message>),
+    /// A message was deleted: what is left of it.
+    MessageDeleted(Arc<Message>),
+    /// The actor put an emoji on a message.
+    ReactionAdded(ReactionChange),
+    /// The actor took an emoji from a message.
+    ReactionRemoved(ReactionChange),
+    /// Several of the two before in one: what is on the message after the last of them. No store keeps it.
+    ReactionsChanged {
+        /// On which.
+        message: MessageId,
+        /// Where in the stream that one was sent.
+        message_pos: Pos,
+        /// Everything that is on it.
+        reactions: Vec<Reaction>,
+    },
+    /// Something happened to a message that is not the reader's to read. No store keeps it.
+    Withheld,
     /// A conversation was made, with its first people.
     ConversationCreated {
         /// As it was made.
@@ -64,49 +84,126 @@ pub enum EventBody {
     },
 }
 
+/// The message that an event is about which came after it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// Which.
+    pub message: MessageId,
+    /// Where in the stream it was sent.
+    pub pos: Pos,
+}
+
 /// What an event is about, where only the last event about it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Thing {
     /// Whether and how somebody is in a conversation.
     Participation(ConversationId, UserId),
+    /// What a message says.
+    Text(MessageId),
+    /// What is on a message.
+    Reactions(MessageId),
+    /// What is nothing to the reader, in a stream.
+    Withheld(StreamId),
 }
 
 impl EventBody {
-    /// What a catch-up may fold to the last event. A sent message is never folded away: it carries sender and time.
+    /// The message to which something happened after it was sent: only who may read it may know of that.
     #[must_use]
-    pub fn thing(&self) -> Option<Thing> {
-        let participation =
-            |membership: &Membership| Some(Thing::Participation(membership.conversation, membership.user));
+    pub fn about(&self) -> Option<About> {
         match self {
-            Self::ParticipantJoined(participant) => participation(&participant.membership),
-            Self::ParticipantLeft { membership, .. } => participation(membership),
+            Self::MessageEdited(message) | Self::MessageDeleted(message) => {
+                Some(About { message: message.id, pos: message.pos })
+            }
+            Self::ReactionAdded(change) | Self::ReactionRemoved(change) => {
+                Some(About { message: change.message, pos: change.message_pos })
+            }
+            Self::ReactionsChanged { message, message_pos, .. } => {
+                Some(About { message: *message, pos: *message_pos })
+            }
             Self::MessageSent(_)
+            | Self::Withheld
             | Self::ConversationCreated { .. }
+            | Self::ParticipantJoined(_)
+            | Self::ParticipantLeft { .. }
             | Self::UserRegistered(_)
             | Self::SessionEnded { .. } => None,
+        }
+    }
+
+    /// A change of what is on a message as the last of several.
+    #[must_use]
+    pub fn merged(&self) -> Option<Self> {
+        match self {
+            Self::ReactionAdded(change) | Self::ReactionRemoved(change) => Some(Self::ReactionsChanged {
+                message: change.message,
+                message_pos: change.message_pos,
+                reactions: change.reactions.clone(),
+            }),
+            _ => None,
         }
     }
 }
 
 impl Event {
+    /// The same place with nothing in it for the reader.
+    #[must_use]
+    pub fn withheld(&self) -> Self {
+        let Self { log_id, stream, pos, span, at, actor, .. } = *self;
+        Self { log_id, stream, pos, span, at, actor, body: EventBody::Withheld }
+    }
+
+    /// What a catch-up may fold to the last event. A sent message is never folded away: it carries sender and time.
+    #[must_use]
+    pub fn thing(&self) -> Option<Thing> {
+        let participation =
+            |membership: &Membership| Some(Thing::Participation(membership.conversation, membership.user));
+        match &self.body {
+            EventBody::ParticipantJoined(participant) => participation(&participant.membership),
+            EventBody::ParticipantLeft { membership, .. } => participation(membership),
+            EventBody::MessageEdited(message) | EventBody::MessageDeleted(message) => {
+                Some(Thing::Text(message.id))
+            }
+            EventBody::ReactionAdded(change) | EventBody::ReactionRemoved(change) => {
+                Some(Thing::Reactions(change.message))
+            }
+            EventBody::ReactionsChanged { message, .. } => Some(Thing::Reactions(*message)),
+            EventBody::Withheld => Some(Thing::Withheld(self.stream)),
+            EventBody::MessageSent(_)
+            | EventBody::ConversationCreated { .. }
+            | EventBody::UserRegistered(_)
+            | EventBody::SessionEnded { .. } => None,
+        }
+    }
+
     /// Roughly what it holds in memory, in bytes, for the bounds of buffers.
     #[must_use]
     pub fn bytes(&self) -> usize {
         /// What a user or a membership holds beside its struct: three or four short strings.
         const NAMES: usize = 100;
+        let of_reactions = |reactions: &[Reaction]| -> usize {
+            let of = |one: &Reaction| size_of::<Reaction>() + one.emoji.len() + size_of_val(&*one.users);
+            reactions.iter().map(of).sum()
+        };
         let body = match &self.body {
-            EventBody::MessageSent(message) => {
+            EventBody::MessageSent(message)
+            | EventBody::MessageEdited(message)
+            | EventBody::MessageDeleted(message) => {
                 size_of::<Message>()
                     + message.content.len()
                     + message.metadata.as_ref().map_or(0, String::len)
+                    + of_reactions(&message.reactions)
             }
+            EventBody::ReactionAdded(change) | EventBody::ReactionRemoved(change) => {
+                change.emoji.len() + of_reactions(&change.reactions)
+            }
+            EventBody::ReactionsChanged { reactions, .. } => of_reactions(reactions),
             EventBody::ConversationCreated { participants, .. } => {
                 participants.len() * (size_of::<Participant>() + NAMES)
             }
             EventBody::ParticipantJoined(_)
             | EventBody::ParticipantLeft { .. }
             | EventBody::UserRegistered(_) => NAMES,
-            EventBody::SessionEnded { .. } => 0,
+            EventBody::SessionEnded { .. } | EventBody::Withheld => 0,
         };
         size_of::<Self>() + body
     }

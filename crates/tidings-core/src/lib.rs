@@ -1,6 +1,6 @@
 //! Tidings' product: what conversations, messages and events are, and every service that a transport may call.
 //!
-//! - a **noun** (`messages`, `conversations`, `accounts`, `sessions`) has its types and error in its own file and one
+//! - a **noun** (`messages`, `reactions`, `conversations`, `accounts`, `sessions`) has its types and error in its own file and one
 //!   file per verb beside it; a verb is a function of [`services::Services`];
 //! - **ports** ([`ports`]) are what it asks of the world, with the guarantees in prose; adapters live in other crates,
 //!   those of the single node in [`memory`];
@@ -22,6 +22,7 @@ pub mod limits;
 pub mod memory;
 pub mod messages;
 pub mod ports;
+pub mod reactions;
 mod readiness;
 pub mod services;
 pub mod sessions;

@@ -76,6 +76,14 @@ limits! {
     metadata_bytes_max = 4 * 1024, 2, 32 * 1024;
     /// How deep a message's metadata may nest.
     metadata_levels_max = 8, 1, 32;
+    /// Versions of one message that are kept, the present one among them; then it can be edited no more.
+    message_versions_max = 100, 1, 500;
+    /// Different emoji on one message.
+    message_emoji_max = 32, 1, 100;
+    /// Emoji of one user on one message.
+    user_emoji_max = 8, 1, 100;
+    /// The name of an emoji of one's own, `:name:`, in characters with its colons.
+    emoji_chars_max = 34, 3, 64;
     /// A conversation's title, in characters.
     title_chars_max = 200, 1, 1000;
     /// A user's display, first or last name, in characters.

@@ -5,6 +5,7 @@ pub mod conversations;
 pub mod events;
 pub mod ids;
 pub mod messages;
+pub mod reactions;
 pub mod sessions;
 pub mod sync;
 

@@ -89,6 +89,9 @@ pub struct PathId<T>(pub T);
 /// The id in the path that the route calls `userId`.
 pub struct PathUserId(pub UserId);
 
+/// The emoji in the path that the route calls `emoji`.
+pub struct PathEmoji(pub String);
+
 /// The ids that stand in paths as `id`.
 pub trait IdInPath: KnownForm + FromStr {}
 impl IdInPath for ConversationId {}
@@ -112,15 +115,27 @@ impl FromRequestParts<Arc<Services>> for PathUserId {
     }
 }
 
+impl FromRequestParts<Arc<Services>> for PathEmoji {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, Refused> {
+        Ok(Self(path_text(parts, services, "emoji").await))
+    }
+}
+
 async fn path_id<T: KnownForm + FromStr>(
     parts: &mut Parts,
     services: &Arc<Services>,
     name: &str,
 ) -> Result<T, Refused> {
+    Ok(read_id(&path_text(parts, services, name).await))
+}
+
+async fn path_text(parts: &mut Parts, services: &Arc<Services>, name: &str) -> String {
     // Percent-encoding that is not UTF-8 fails as a whole; it names nothing either.
     let params = RawPathParams::from_request_parts(parts, services).await;
     let text = params.as_ref().ok().and_then(|params| params.iter().find(|(key, _)| *key == name));
-    Ok(read_id(text.map_or("", |(_, value)| value)))
+    text.map_or_else(String::new, |(_, value)| value.to_owned())
 }
 
 /// The header `Idempotency-Key`, if there is one.

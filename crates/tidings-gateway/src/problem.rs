@@ -61,6 +61,7 @@ pub fn status(code: Code) -> StatusCode {
         | Code::BadCredentials => StatusCode::UNAUTHORIZED,
         Code::Forbidden | Code::NotParticipant => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
+        Code::VersionStale | Code::MessageDeleted => StatusCode::CONFLICT,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::Timeout => StatusCode::REQUEST_TIMEOUT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -9,6 +9,7 @@ mod home;
 mod jwks;
 mod messages;
 mod participants;
+mod reactions;
 mod server_info;
 mod sessions;
 mod sync;
@@ -53,7 +54,16 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .route("/api/conversations/{id}/participants/{userId}", delete(participants::delete_participant))
         .route("/api/conversations/{id}/leave", post(participants::post_leave))
         .route("/api/conversations/{id}/messages", get(messages::get_messages).post(messages::post_message))
-        .route("/api/messages/{id}", get(messages::get_message))
+        .route(
+            "/api/messages/{id}",
+            get(messages::get_message)
+                .patch(messages::patch_message)
+                .put(messages::patch_message)
+                .delete(messages::delete_message),
+        )
+        .route("/api/messages/{id}/edits", get(messages::get_edits))
+        .route("/api/messages/{id}/reactions", post(reactions::post_reaction))
+        .route("/api/messages/{id}/reactions/{emoji}", delete(reactions::delete_reaction))
         .route("/api/sync", get(sync::get_sync))
         .fallback(async || Refused::new(Code::NotFound, "Nothing is served at this path."))
         .method_not_allowed_fallback(async || {

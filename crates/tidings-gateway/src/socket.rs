@@ -6,6 +6,7 @@
 pub(crate) mod ack;
 mod connect;
 mod messages;
+mod reactions;
 mod replay;
 mod session;
 #[cfg(feature = "fail-points")]
@@ -17,7 +18,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use tidings_core::error::Code;
+use tidings_core::limits::Limits;
 use tidings_core::services::Services;
 use tidings_socketio::{
     CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Reply, Server,
@@ -25,6 +28,7 @@ use tidings_socketio::{
 
 use replay::Replays;
 
+use crate::decode::{DecodeError, decode_json};
 use crate::hub::{Hub, Member, end};
 use crate::problem::Refused;
 
@@ -34,11 +38,7 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 const EXPIRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Events of the published API that this version does not serve.
-const NOT_SERVED: [&str; 11] = [
-    "message:edit",
-    "message:delete",
-    "reaction:add",
-    "reaction:remove",
+const NOT_SERVED: [&str; 7] = [
     "messages:read",
     "messages:delivered",
     "typing:start",
@@ -148,11 +148,20 @@ async fn answer(
     }
     match event.name() {
         "message:send" => messages::on_message_send(services, &actor, event).await,
+        "message:edit" => messages::on_message_edit(services, &actor, event).await,
+        "message:delete" => messages::on_message_delete(services, &actor, event).await,
+        "reaction:add" => reactions::on_reaction_add(services, &actor, event).await,
+        "reaction:remove" => reactions::on_reaction_remove(services, &actor, event).await,
         "sync" => sync::on_sync(services, &actor, event).await,
         "session:renew" => session::on_session_renew(services, hub, connection, event),
         name if NOT_SERVED.contains(&name) => {
             Err(Refused::new(Code::NotSupported, "This version does not serve this event."))
         }
-        _ => Err(Refused::new(Code::UnknownEvent, "Send message:send, sync or session:renew.")),
+        _ => Err(Refused::new(Code::UnknownEvent, "docs/api.md lists the events that a client sends.")),
     }
+}
+
+/// What an event says, which must be an object.
+fn decode_event<T: DeserializeOwned>(event: &Event, limits: &Limits) -> Result<T, DecodeError> {
+    decode_json(event.first_json().unwrap_or("null").as_bytes(), limits)
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::accounts::User;
 use crate::conversations::SharedConversation;
-use crate::messages::Message;
+use crate::messages::{Message, Reaction};
 
 /// An event at its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -37,6 +37,18 @@ pub struct Frame<T> {
 pub enum EventBody {
     /// `message:new`.
     MessageNew(Message),
+    /// `message:edited`.
+    MessageEdited(Message),
+    /// `message:deleted`.
+    MessageDeleted(MessageDeleted),
+    /// `reaction:added`.
+    ReactionAdded(ReactionChange),
+    /// `reaction:removed`.
+    ReactionRemoved(ReactionChange),
+    /// `reactions:changed`.
+    ReactionsChanged(ReactionsChanged),
+    /// `stream:advanced`.
+    StreamAdvanced(StreamAdvanced),
     /// `conversation:created`.
     ConversationCreated(SharedConversation),
     /// `participant:joined`.
@@ -51,8 +63,14 @@ pub enum EventBody {
 
 impl EventBody {
     /// Every name there is.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 12] = [
         "message:new",
+        "message:edited",
+        "message:deleted",
+        "reaction:added",
+        "reaction:removed",
+        "reactions:changed",
+        "stream:advanced",
         "conversation:created",
         "participant:joined",
         "participant:left",
@@ -63,9 +81,17 @@ impl EventBody {
     /// The event's name on the socket, and `event` in a catch-up.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        let [message_new, conversation_created, joined, left, user_updated, session_ended] = Self::NAMES;
+        let [message_new, message_edited, message_deleted, rest @ ..] = Self::NAMES;
+        let [reaction_added, reaction_removed, reactions_changed, stream_advanced, rest @ ..] = rest;
+        let [conversation_created, joined, left, user_updated, session_ended] = rest;
         match self {
             Self::MessageNew(_) => message_new,
+            Self::MessageEdited(_) => message_edited,
+            Self::MessageDeleted(_) => message_deleted,
+            Self::ReactionAdded(_) => reaction_added,
+            Self::ReactionRemoved(_) => reaction_removed,
+            Self::ReactionsChanged(_) => reactions_changed,
+            Self::StreamAdvanced(_) => stream_advanced,
             Self::ConversationCreated(_) => conversation_created,
             Self::ParticipantJoined(_) => joined,
             Self::ParticipantLeft(_) => left,
@@ -74,6 +100,59 @@ impl EventBody {
         }
     }
 }
+
+/// A message was deleted: what is left of it is its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageDeleted {
+    /// Which.
+    pub message_id: String,
+    /// Where it stands.
+    pub conversation_id: String,
+    /// Its place there.
+    pub seq: u64,
+    /// Who deleted it.
+    pub deleted_by: String,
+    /// When, for display.
+    #[schema(format = DateTime)]
+    pub deleted_at: String,
+}
+
+/// Somebody put an emoji on a message, or took it away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReactionChange {
+    /// On which.
+    pub message_id: String,
+    /// Where it stands.
+    pub conversation_id: String,
+    /// Its place there.
+    pub seq: u64,
+    /// Who.
+    pub user_id: String,
+    /// Which emoji.
+    pub emoji: String,
+    /// How many people have it there now.
+    pub count: u64,
+}
+
+/// Several changes of what is on a message at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReactionsChanged {
+    /// On which.
+    pub message_id: String,
+    /// Where it stands.
+    pub conversation_id: String,
+    /// Its place there.
+    pub seq: u64,
+    /// Everything that is on it now.
+    pub reactions: Vec<Reaction>,
+}
+
+/// Something happened to a message that is not yours to read: your place in the stream moves on, and that is all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StreamAdvanced {}
 
 /// Somebody came in or went.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

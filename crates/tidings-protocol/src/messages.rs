@@ -1,4 +1,4 @@
-//! Messages, history, and the request that sends.
+//! Messages, history, what stands on a message, and the requests that send and change.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::metadata;
 use crate::not_served::NotServed;
 
-/// A message as it stands. The same for everybody who reads it.
+/// A message as it stands. The same for everybody who reads it, but for `mine` in its reactions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
@@ -81,6 +81,57 @@ pub struct Reaction {
     pub count: u64,
     /// The first 10 of them.
     pub user_ids: Vec<String>,
+    /// You are one of them. Not in events, which are the same for everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mine: Option<bool>,
+}
+
+/// `PATCH /api/messages/:id`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EditMessageRequest {
+    /// The text in place of the present one.
+    pub content: String,
+    /// The version that was seen: where another has come since, the answer is 409.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+}
+
+/// `GET /api/messages/:id/edits`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageVersionList {
+    /// First to last; the last is the present text. None of a deleted message.
+    pub edits: Vec<MessageVersion>,
+}
+
+/// What a message said at one time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageVersion {
+    /// 1 when sent, one more with each edit.
+    pub version: u32,
+    /// Its text.
+    pub content: String,
+    /// When it was written, for display.
+    #[schema(format = DateTime)]
+    pub at: String,
+}
+
+/// `POST /api/messages/:id/reactions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReactionRequest {
+    /// One emoji, or `:name:` of one that the host product draws itself.
+    pub emoji: String,
+}
+
+/// Everything that is on a message, the emoji that came first being first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReactionList {
+    /// Emoji and who chose them.
+    pub reactions: Vec<Reaction>,
 }
 
 /// `POST /api/conversations/:id/messages`.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::messages::{Message, SendMessageRequest};
+use crate::messages::{Message, Reaction, SendMessageRequest};
 use crate::metadata;
 use crate::not_served::NotServed;
 use crate::problem::FieldProblem;
@@ -132,6 +132,47 @@ impl From<SendMessageEvent> for (String, SendMessageRequest) {
     }
 }
 
+/// `message:edit`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EditMessageEvent {
+    /// Which.
+    pub message_id: String,
+    /// The text in place of the present one.
+    pub content: String,
+    /// The version that was seen: where another has come since, the ack says `version_stale`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+}
+
+/// `message:delete`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeleteMessageEvent {
+    /// Which.
+    pub message_id: String,
+}
+
+/// `reaction:add` and `reaction:remove`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReactionEvent {
+    /// On which.
+    pub message_id: String,
+    /// One emoji, or `:name:` of one that the host product draws itself.
+    pub emoji: String,
+}
+
+/// The ack of `reaction:add` and `reaction:remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReactionsAck {
+    /// True.
+    pub ok: bool,
+    /// Everything that is on the message now.
+    pub reactions: Vec<Reaction>,
+}
+
 /// `session:renew`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -152,7 +193,7 @@ pub struct RenewSessionAck {
     pub expires_at: String,
 }
 
-/// The ack of `message:send`: the message is durable.
+/// The ack of `message:send`, `message:edit` and `message:delete`: it is durable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageAck {

@@ -85,7 +85,7 @@ fn hydrate(rows: Rows<'_>, user: UserId, reference: &Reference) -> rusqlite::Res
             let mut statement = rows.conn.prepare_cached(
                 "SELECT log_id, stream, pos, kind, actor, at, ref, data FROM event WHERE log_id = ?1",
             )?;
-            rows.hydrate(&statement.query_row([bound(log_id.0)], event_of)?)?
+            rows.shown_to(user, rows.hydrate(&statement.query_row([bound(log_id.0)], event_of)?)?)?
         }
     };
     if reference.begins

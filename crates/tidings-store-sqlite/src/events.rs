@@ -1,7 +1,7 @@
 //! Events as references: the row that a change leaves, and its kinds.
 //!
-//! A kind's number is for ever. `ref` says which thing it is about (the `seq` of a sent message, the id of a user or
-//! session), `data` at most 256 bytes of numbers, never a person's text. To add an event: its number in [`Kind`], its
+//! A kind's number is for ever. `ref` says which thing it is about (the `seq` of a message, the id of a user or session),
+//! `data` at most 256 bytes of numbers and names, never a person's text. To add an event: its number in [`Kind`], its
 //! reference in [`encode`], and its rows in [`hydrate`].
 
 pub(crate) mod hydrate;
@@ -14,10 +14,11 @@ use rusqlite::{Connection, Error, Row};
 use tidings_core::clock::Timestamp;
 use tidings_core::conversations::Membership;
 use tidings_core::events::EventBody;
-use tidings_core::ids::{LogId, Pos, Seq, SessionId, StreamId, UserId};
+use tidings_core::ids::{LogId, MessageId, Pos, Seq, SessionId, StreamId, UserId};
+use tidings_core::reactions::ReactionChange;
 
 use crate::rows::{int, log_id, pos, stream, unreadable};
-use crate::write::Draft;
+use crate::write::{Draft, Unexpected};
 
 pub(crate) use streams::{Found, fill_page, found_of};
 #[cfg(test)]
@@ -32,16 +33,24 @@ pub(crate) enum Kind {
     ParticipantLeft = 3,
     UserRegistered = 4,
     SessionEnded = 5,
+    MessageEdited = 6,
+    MessageDeleted = 7,
+    ReactionAdded = 8,
+    ReactionRemoved = 9,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 10] = [
         Self::Sent,
         Self::ConversationCreated,
         Self::ParticipantJoined,
         Self::ParticipantLeft,
         Self::UserRegistered,
         Self::SessionEnded,
+        Self::MessageEdited,
+        Self::MessageDeleted,
+        Self::ReactionAdded,
+        Self::ReactionRemoved,
     ];
 
     fn from_number(number: i64) -> Option<Self> {
@@ -63,11 +72,18 @@ pub(crate) struct EventRow {
 }
 
 impl EventRow {
-    pub(crate) fn sent_seq(&self) -> rusqlite::Result<Seq> {
+    /// The message that a sent event is about, or one of what happened to it since.
+    pub(crate) fn seq(&self) -> rusqlite::Result<Seq> {
         match self.reference {
             Value::Integer(seq) => u64::try_from(seq).map(Seq).map_err(|_| unreadable(6, "seq")),
-            _ => Err(unreadable(6, "the reference of a sent event")),
+            _ => Err(unreadable(6, "the reference of a message's event")),
         }
+    }
+
+    /// The emoji that somebody put on a message or took away: a choice among a few thousand, not a person's text.
+    pub(crate) fn emoji(&self) -> rusqlite::Result<&str> {
+        let data = self.data.as_deref().unwrap_or_default();
+        std::str::from_utf8(data).map_err(|_| unreadable(7, "an emoji"))
     }
 
     pub(crate) fn user(&self) -> rusqlite::Result<UserId> {
@@ -160,12 +176,23 @@ pub(crate) fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     })
 }
 
-fn encode(body: &EventBody) -> rusqlite::Result<(Kind, Value, Option<Vec<u8>>)> {
+fn encode(body: &EventBody) -> Result<(Kind, Value, Option<Vec<u8>>), Unexpected> {
     let id = |bytes: &[u8; 16]| Value::Blob(bytes.to_vec());
+    let message = |id: &MessageId| int(id.seq.0).map(Value::Integer);
+    let emoji = |change: &ReactionChange| Some(change.emoji.as_bytes().to_vec());
     Ok(match body {
-        EventBody::MessageSent(message) => {
-            let data = SentData { ord: message.ord, to_all: false }.encode();
-            (Kind::Sent, Value::Integer(int(message.id.seq.0)?), Some(data))
+        EventBody::MessageSent(sent) => {
+            let data = SentData { ord: sent.ord, to_all: false }.encode();
+            (Kind::Sent, message(&sent.id)?, Some(data))
+        }
+        EventBody::MessageEdited(edited) => (Kind::MessageEdited, message(&edited.id)?, None),
+        EventBody::MessageDeleted(deleted) => (Kind::MessageDeleted, message(&deleted.id)?, None),
+        EventBody::ReactionAdded(change) => (Kind::ReactionAdded, message(&change.message)?, emoji(change)),
+        EventBody::ReactionRemoved(change) => {
+            (Kind::ReactionRemoved, message(&change.message)?, emoji(change))
+        }
+        EventBody::ReactionsChanged { .. } | EventBody::Withheld => {
+            return Err(Unexpected::Broken("an event that is made for a reader was to be stored"));
         }
         EventBody::ConversationCreated { participants, .. } => {
             let first = participants.first();
@@ -187,7 +214,7 @@ fn encode(body: &EventBody) -> rusqlite::Result<(Kind, Value, Option<Vec<u8>>)> 
 }
 
 /// Writes a draft's row.
-pub(crate) fn insert(conn: &Connection, draft: &Draft) -> rusqlite::Result<()> {
+pub(crate) fn insert(conn: &Connection, draft: &Draft) -> Result<(), Unexpected> {
     let (kind, reference, data) = encode(&draft.body)?;
     let mut statement = conn.prepare_cached(
         "INSERT INTO event (log_id, stream, pos, kind, actor, at, ref, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

@@ -21,6 +21,7 @@ mod messages;
 mod meta;
 mod migrations;
 mod open;
+mod reactions;
 mod read;
 mod rows;
 mod sessions;

@@ -20,6 +20,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "participant_counts",
         sql: include_str!("../migrations/0002_participant_counts.sql"),
     },
+    Migration {
+        number: 3,
+        name: "message_changes",
+        sql: include_str!("../migrations/0003_message_changes.sql"),
+    },
 ];
 
 /// Brings the schema to this program's, or says why it cannot be.

@@ -17,11 +17,12 @@ use tidings_core::accounts::{PasswordHash, User};
 use tidings_core::clock::{Clock, ManualClock, Timestamp};
 use tidings_core::conversations::{ConversationIds, ConversationKind};
 use tidings_core::idempotency::{IdempotencyKey, KeyedRequest, RequestMac, RequestMacs};
-use tidings_core::ids::{AppId, ClientMessageId, ConversationId, IdSource, SessionId, UserId};
+use tidings_core::ids::{AppId, ClientMessageId, ConversationId, IdSource, MessageId, SessionId, UserId};
 use tidings_core::limits::Limits;
 use tidings_core::messages::MessageKind;
 use tidings_core::ports::store::{
-    AddParticipants, AppendMessage, NewConversation, NewSession, RemoveParticipant,
+    AddParticipants, AddReaction, AppendMessage, DeleteMessage, EditMessage, NewConversation, NewSession,
+    RemoveParticipant, RemoveReaction,
 };
 use tidings_core::sessions::{Actor, RefreshTokenHash, Session};
 
@@ -184,6 +185,44 @@ impl Values {
             kind: MessageKind::Text,
             content: text.to_owned(),
             metadata: None,
+            now: self.now(),
+        }
+    }
+
+    /// Another text, in the place of whatever stands.
+    #[must_use]
+    pub fn edit(&self, actor: &Actor, message: MessageId, text: &str) -> EditMessage {
+        EditMessage {
+            actor: *actor,
+            message,
+            content: text.to_owned(),
+            is_visible: true,
+            version: None,
+            versions_max: 100,
+            now: self.now(),
+        }
+    }
+
+    /// This is to go.
+    #[must_use]
+    pub fn deletion(&self, actor: &Actor, message: MessageId) -> DeleteMessage {
+        DeleteMessage { actor: *actor, message, now: self.now() }
+    }
+
+    /// An emoji for a message, which may have 32, 8 of them the actor's.
+    #[must_use]
+    pub fn reaction(&self, actor: &Actor, message: MessageId, emoji: &str) -> AddReaction {
+        let emoji = emoji.to_owned();
+        AddReaction { actor: *actor, message, emoji, emoji_max: 32, user_emoji_max: 8, now: self.now() }
+    }
+
+    /// The reverse of that.
+    #[must_use]
+    pub fn taking_back(&self, added: &AddReaction) -> RemoveReaction {
+        RemoveReaction {
+            actor: added.actor,
+            message: added.message,
+            emoji: added.emoji.clone(),
             now: self.now(),
         }
     }

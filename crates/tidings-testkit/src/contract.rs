@@ -13,6 +13,7 @@
 
 pub mod accounts;
 pub mod catch_up;
+pub mod changes;
 pub mod conversations;
 mod desk;
 pub mod history;
@@ -22,6 +23,7 @@ pub mod log;
 pub mod marks;
 pub mod messages;
 pub mod participants;
+pub mod reactions;
 pub mod reopen;
 pub mod rereading;
 pub mod sessions;
@@ -116,6 +118,27 @@ macro_rules! store_contract {
                 a_removal_and_a_send_at_once_agree
                 a_message_is_found_by_those_who_may_read_it
                 what_was_sent_is_what_is_read
+            }
+            changes {
+                an_edit_replaces_the_text_and_keeps_the_versions
+                an_edit_that_was_made_is_not_made_again
+                an_edit_of_another_version_is_refused
+                only_the_author_edits
+                a_text_stays_visible_and_has_so_many_versions
+                a_deleted_message_leaves_its_place
+                who_may_delete
+                a_message_that_one_may_not_read_is_not_there
+                one_who_left_changes_nothing
+                a_newcomer_is_not_told_what_happens_to_older_messages
+                who_may_not_read_a_message_is_known_by_position
+            }
+            reactions {
+                a_reaction_is_there_once
+                the_first_ten_are_named_and_all_are_counted
+                the_emoji_that_came_first_is_first
+                there_is_room_for_so_many
+                of_a_hundred_at_once_each_counts
+                what_is_gone_has_no_reactions
             }
             marks {
                 sending_moves_the_senders_marks_alone

@@ -37,6 +37,8 @@ pub(super) struct Roster {
     settled: Vec<UserId>,
     /// Intervals of the snapshot that begin after what was delivered, first to last.
     pending: VecDeque<Interval>,
+    /// Nobody who is or was settled came in after this.
+    newest: Pos,
     /// Of a large group: who of the settled is on this node.
     local: Option<Local>,
     /// What `Rosters::bytes` has of it.
@@ -107,9 +109,17 @@ impl Roster {
         self.local.get_or_insert_default().look(&self.settled, tracked)
     }
 
+    /// Nobody who is in has come in after this position.
+    pub fn newest(&self) -> Pos {
+        self.newest
+    }
+
     /// Settles everybody who is in at the event's position.
     fn arrive(&mut self, event: &Event) {
         self.settle_pending(event.pos);
+        if matches!(event.body, EventBody::ConversationCreated { .. } | EventBody::ParticipantJoined(_)) {
+            self.newest = self.newest.max(event.pos);
+        }
         match &event.body {
             EventBody::ConversationCreated { participants, .. } => {
                 for participant in participants {
@@ -127,6 +137,7 @@ impl Roster {
         if begun == 0 {
             return;
         }
+        self.newest = self.newest.max(self.pending[begun - 1].from_pos);
         let is_in = |interval: &Interval| interval.to_pos.is_none_or(|to_pos| pos <= to_pos);
         if self.settled.is_empty() {
             let here = self.pending.drain(..begun).filter(is_in).map(|interval| interval.user);

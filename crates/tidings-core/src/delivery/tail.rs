@@ -32,8 +32,31 @@ pub(super) struct Tail {
     elapsed: Elapsed,
 }
 
+/// What is said of an event to those who may not read what it is about.
+#[derive(Debug, Clone)]
+pub(super) struct Withheld {
+    /// Its place, with nothing in it.
+    pub event: Arc<Event>,
+    /// They, sorted.
+    pub users: Arc<[UserId]>,
+}
+
+impl Withheld {
+    /// Nothing where none of the users is barred. Both lists are sorted.
+    pub fn from(event: &Event, barred: &[UserId], users: &[UserId]) -> Option<Self> {
+        let is_here = |user: &&UserId| users.binary_search(user).is_ok();
+        let users: Arc<[UserId]> = barred.iter().filter(is_here).copied().collect();
+        (!users.is_empty()).then(|| Self { event: Arc::new(event.withheld()), users })
+    }
+
+    pub fn is_from(&self, user: UserId) -> bool {
+        self.users.binary_search(&user).is_ok()
+    }
+}
+
 struct Entry {
     event: Arc<Event>,
+    withheld: Option<Withheld>,
     entered_ms: i64,
     /// By how many users it is held, each with 8 bytes.
     held: usize,
@@ -75,13 +98,13 @@ impl Tail {
     }
 
     /// Takes an event in that is due to `users`; those who are not here are passed over.
-    pub fn push(&mut self, event: &Arc<Event>, users: &[UserId], now: Timestamp) {
+    pub fn push(&mut self, event: &Arc<Event>, users: &[UserId], withheld: Option<Withheld>, now: Timestamp) {
         let now_ms = self.elapsed.at(now);
         let mut held = 0;
         for user in users {
             held += usize::from(self.tracked.hold(*user, event.log_id, self.floor));
         }
-        let entry = Entry { event: Arc::clone(event), entered_ms: now_ms, held };
+        let entry = Entry { event: Arc::clone(event), withheld, entered_ms: now_ms, held };
         self.bytes += entry.bytes();
         self.held += held;
         // At the end, but for an event that a repair brought late: only then is its place looked for, in cold memory.
@@ -112,7 +135,7 @@ impl Tail {
     pub fn after(&self, user: UserId, after: LogId, page_max: PageMax) -> Option<TailPart> {
         let held = self.held_after(user, after)?;
         let (mut events, mut bytes) = (Vec::new(), 0);
-        for event in held.filter_map(|log_id| self.entry(log_id)) {
+        for event in held.filter_map(|log_id| self.event(log_id, user)) {
             // A page has one event at least, whatever its size.
             if events.len() > 1 && (events.len() > page_max.events || bytes > page_max.bytes) {
                 break;
@@ -123,9 +146,11 @@ impl Tail {
         Some(TailPart { events, through: self.last })
     }
 
-    fn entry(&self, log_id: LogId) -> Option<Arc<Event>> {
+    fn event(&self, log_id: LogId, user: UserId) -> Option<Arc<Event>> {
         let index = self.entries.binary_search_by_key(&log_id, |entry| entry.event.log_id).ok()?;
-        Some(Arc::clone(&self.entries[index].event))
+        let Entry { event, withheld, .. } = &self.entries[index];
+        let withheld = withheld.as_ref().filter(|withheld| withheld.is_from(user));
+        Some(Arc::clone(withheld.map_or(event, |withheld| &withheld.event)))
     }
 
     fn prune(&mut self, now_ms: i64) {
@@ -142,7 +167,9 @@ impl Tail {
 
 impl Entry {
     fn bytes(&self) -> usize {
-        self.event.bytes() + self.held * size_of::<LogId>()
+        let withheld =
+            self.withheld.as_ref().map_or(0, |withheld| size_of::<Event>() + size_of_val(&*withheld.users));
+        self.event.bytes() + withheld + self.held * size_of::<LogId>()
     }
 }
 
@@ -178,7 +205,7 @@ mod tests {
             actor: user(0),
             body: EventBody::SessionEnded { session: SessionId(Uuid::nil()), tokens_until: now },
         };
-        tail.push(&Arc::new(event), &users, now);
+        tail.push(&Arc::new(event), &users, None, now);
     }
 
     fn after(tail: &Tail, n: u128, after: u64) -> Option<(Vec<u64>, u64)> {

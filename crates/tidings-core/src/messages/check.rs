@@ -41,12 +41,29 @@ fn check_kind(kind: Option<&str>, errors: &mut Vec<FieldError>) -> MessageKind {
 }
 
 fn check_content(content: &str, kind: MessageKind, limits: &Limits, errors: &mut Vec<FieldError>) {
+    let checked = check_length(content, limits).and_then(|()| kind.check_visible(is_visible(content)));
+    errors.extend(checked.err());
+}
+
+pub(super) fn check_length(content: &str, limits: &Limits) -> Result<(), FieldError> {
     let max = limits.content_bytes_max;
-    if content.len() > max {
-        let detail = format!("{} bytes of UTF-8; at most {max}", content.len());
-        errors.push(FieldError::new("/content", Code::TooLong, detail));
-    } else if kind == MessageKind::Text && !is_visible(content) {
-        errors.push(FieldError::new("/content", Code::TooShort, "a text message needs something visible"));
+    if content.len() <= max {
+        return Ok(());
+    }
+    let detail = format!("{} bytes of UTF-8; at most {max}", content.len());
+    Err(FieldError::new("/content", Code::TooLong, detail))
+}
+
+impl MessageKind {
+    /// Whether such a message may say what is visible or not. An edit is checked where it is stored, which knows the kind.
+    ///
+    /// # Errors
+    /// What a sender is told.
+    pub fn check_visible(self, is_visible: bool) -> Result<(), FieldError> {
+        if is_visible || self != Self::Text {
+            return Ok(());
+        }
+        Err(FieldError::new("/content", Code::TooShort, "a text message needs something visible"))
     }
 }
 

@@ -15,6 +15,7 @@ mod accounts;
 mod conversations;
 mod events;
 mod messages;
+mod reactions;
 mod sessions;
 
 pub use accounts::AccountStore;
@@ -22,10 +23,17 @@ pub use conversations::{AddParticipants, ConversationStore, NewConversation, Rem
 pub use events::{
     CatchUp, CatchUpPage, EventStore, Interval, PageMax, ReadStreamError, SkippedStream, StreamPage,
 };
-pub use messages::{AppendMessage, MessageStore};
+pub use messages::{AppendMessage, DeleteMessage, EditMessage, MessageStore};
+pub use reactions::{AddReaction, ReactionStore, RemoveReaction};
 pub use sessions::{NewSession, PasswordChange, Revocation, Rotation, SessionStore};
 
 /// Everything a store does.
-pub trait Store: AccountStore + SessionStore + ConversationStore + MessageStore + EventStore {}
+pub trait Store:
+    AccountStore + SessionStore + ConversationStore + MessageStore + ReactionStore + EventStore
+{
+}
 
-impl<T: AccountStore + SessionStore + ConversationStore + MessageStore + EventStore> Store for T {}
+impl<T> Store for T where
+    T: AccountStore + SessionStore + ConversationStore + MessageStore + ReactionStore + EventStore
+{
+}

@@ -156,19 +156,27 @@ fn page_of(
     }
 }
 
-/// Folds a page to the last event per thing. The next event of the stream spans the positions of what was folded.
+/// The last event about a thing.
+struct Last {
+    log_id: LogId,
+    is_one_of_many: bool,
+}
+
+/// Folds a page to the last event per thing. The next event of the stream spans the positions of what was folded. What is
+/// on a message after several changes is said at once.
 ///
 /// The device's own joining and leaving stay: between them lie positions that are not its to see, and only a joining
 /// tells it that the stream begins anew there.
 fn fold(events: Vec<Arc<Event>>, own: UserId) -> Vec<Arc<Event>> {
-    let thing = |event: &Event| match event.body.thing() {
+    let thing = |event: &Event| match event.thing() {
         Some(Thing::Participation(_, user)) if user == own => None,
         thing => thing,
     };
-    let mut last: HashMap<Thing, LogId> = HashMap::new();
+    let mut last: HashMap<Thing, Last> = HashMap::new();
     for event in &events {
         if let Some(thing) = thing(event) {
-            last.insert(thing, event.log_id);
+            let is_one_of_many = last.contains_key(&thing);
+            last.insert(thing, Last { log_id: event.log_id, is_one_of_many });
         }
     }
     if last.is_empty() {
@@ -177,14 +185,19 @@ fn fold(events: Vec<Arc<Event>>, own: UserId) -> Vec<Arc<Event>> {
     let mut folded_span: HashMap<StreamId, u64> = HashMap::new();
     let mut kept = Vec::with_capacity(events.len());
     for event in events {
-        if thing(&event).is_some_and(|thing| last.get(&thing) != Some(&event.log_id)) {
+        let last = thing(&event).and_then(|thing| last.get(&thing));
+        if last.is_some_and(|last| last.log_id != event.log_id) {
             *folded_span.entry(event.stream).or_default() += event.span;
             continue;
         }
-        kept.push(match folded_span.remove(&event.stream) {
-            Some(span) => Arc::new(Event { span: event.span + span, ..(*event).clone() }),
-            None => event,
-        });
+        let merged = event.body.merged().filter(|_| last.is_some_and(|last| last.is_one_of_many));
+        let span = folded_span.remove(&event.stream);
+        if merged.is_none() && span.is_none() {
+            kept.push(event);
+            continue;
+        }
+        let (span, body) = (event.span + span.unwrap_or(0), merged.unwrap_or_else(|| event.body.clone()));
+        kept.push(Arc::new(Event { span, body, ..(*event).clone() }));
     }
     kept
 }

@@ -4,10 +4,12 @@ use tidings_core::accounts::User;
 use tidings_core::conversations::Membership;
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{Seq, UserId};
+use tidings_core::messages::Message;
+use tidings_core::reactions::ReactionChange;
 use tidings_core::sync::Token;
 use tidings_protocol::events as wire;
 
-use super::{accounts, conversations, messages};
+use super::{accounts, conversations, messages, reactions};
 
 /// The event at its place. `next` resumes after it; replayed frames carry none.
 pub fn frame(event: &Event, next: Option<&Token>) -> wire::Frame<wire::EventBody> {
@@ -23,7 +25,20 @@ pub fn frame(event: &Event, next: Option<&Token>) -> wire::Frame<wire::EventBody
 
 fn body(event: &Event) -> wire::EventBody {
     match &event.body {
-        EventBody::MessageSent(message) => wire::EventBody::MessageNew(messages::message(message)),
+        EventBody::MessageSent(message) => wire::EventBody::MessageNew(messages::shared(message)),
+        EventBody::MessageEdited(message) => wire::EventBody::MessageEdited(messages::shared(message)),
+        EventBody::MessageDeleted(message) => wire::EventBody::MessageDeleted(deleted(event, message)),
+        EventBody::ReactionAdded(change) => wire::EventBody::ReactionAdded(reaction(event, change)),
+        EventBody::ReactionRemoved(change) => wire::EventBody::ReactionRemoved(reaction(event, change)),
+        EventBody::ReactionsChanged { message, reactions, .. } => {
+            wire::EventBody::ReactionsChanged(wire::ReactionsChanged {
+                message_id: message.to_string(),
+                conversation_id: message.conversation.to_string(),
+                seq: message.seq.0,
+                reactions: reactions::shared(reactions),
+            })
+        }
+        EventBody::Withheld => wire::EventBody::StreamAdvanced(wire::StreamAdvanced {}),
         EventBody::ConversationCreated { conversation, participants } => {
             // It begins empty: what was sent since has events of its own.
             let created = conversations::shared(conversation, participants.len(), participants, Seq(0));
@@ -40,6 +55,28 @@ fn body(event: &Event) -> wire::EventBody {
         EventBody::SessionEnded { session, .. } => {
             wire::EventBody::SessionEnded(wire::SessionEnded { session_id: session.to_string() })
         }
+    }
+}
+
+/// The event says who did it and when, as the message does.
+fn deleted(event: &Event, message: &Message) -> wire::MessageDeleted {
+    wire::MessageDeleted {
+        message_id: message.id.to_string(),
+        conversation_id: message.id.conversation.to_string(),
+        seq: message.id.seq.0,
+        deleted_by: event.actor.to_string(),
+        deleted_at: event.at.rfc3339(),
+    }
+}
+
+fn reaction(event: &Event, change: &ReactionChange) -> wire::ReactionChange {
+    wire::ReactionChange {
+        message_id: change.message.to_string(),
+        conversation_id: change.message.conversation.to_string(),
+        seq: change.message.seq.0,
+        user_id: event.actor.to_string(),
+        emoji: change.emoji.clone(),
+        count: change.count(),
     }
 }
 

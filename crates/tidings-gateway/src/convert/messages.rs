@@ -1,14 +1,24 @@
 //! Messages.
 
 use tidings_core::error::{Code, FieldError};
-use tidings_core::ids::ConversationId;
-use tidings_core::messages::{HistoryPage, Message, SendMessage};
+use tidings_core::ids::{ConversationId, MessageId};
+use tidings_core::messages::{EditMessage, HistoryPage, Message, MessageVersion, SendMessage};
 use tidings_protocol::messages as wire;
 
+use super::{moment, reactions};
 use crate::decode::DecodeError;
 
-/// A message as it stands, the same for everybody.
+/// A message as one reader sees it.
 pub fn message(message: &Message) -> wire::Message {
+    wire::Message { reactions: reactions::list(&message.reactions), ..without_reactions(message) }
+}
+
+/// A message as it stands in events, the same for everybody.
+pub fn shared(message: &Message) -> wire::Message {
+    wire::Message { reactions: reactions::shared(&message.reactions), ..without_reactions(message) }
+}
+
+fn without_reactions(message: &Message) -> wire::Message {
     wire::Message {
         id: message.id.to_string(),
         conversation_id: message.id.conversation.to_string(),
@@ -26,10 +36,25 @@ pub fn message(message: &Message) -> wire::Message {
         reactions: Vec::new(),
         version: message.version,
         created_at: message.created_at.rfc3339(),
-        edited_at: None,
-        deleted_at: None,
-        deleted_by: None,
+        edited_at: moment(message.edited_at),
+        deleted_at: moment(message.deletion.map(|deletion| deletion.at)),
+        deleted_by: message.deletion.map(|deletion| deletion.by.to_string()),
     }
+}
+
+/// What a message has said.
+pub fn version_list(versions: &[MessageVersion]) -> wire::MessageVersionList {
+    let version = |version: &MessageVersion| wire::MessageVersion {
+        version: version.version,
+        content: version.content.clone(),
+        at: version.written_at.rfc3339(),
+    };
+    wire::MessageVersionList { edits: versions.iter().map(version).collect() }
+}
+
+/// Another text for a message, from REST or a socket.
+pub fn edit_message(message: MessageId, request: wire::EditMessageRequest) -> EditMessage {
+    EditMessage { message, content: request.content, version: request.version }
 }
 
 /// A page of history.

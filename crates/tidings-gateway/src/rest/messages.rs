@@ -1,4 +1,4 @@
-//! `/api/conversations/:id/messages` and `/api/messages/:id`.
+//! `/api/conversations/:id/messages`, `/api/messages/:id` and its edits.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use tidings_core::fail_points::{FailPoint, reached};
 use tidings_core::ids::{ConversationId, MessageId, Seq};
 use tidings_core::messages::HistoryAnchor;
 use tidings_core::services::Services;
-use tidings_protocol::messages::SendMessageRequest;
+use tidings_protocol::messages::{EditMessageRequest, SendMessageRequest};
 
 use crate::answer::{Json, made};
 use crate::convert;
 use crate::decode::DecodeError;
-use crate::extract::{Authenticated, JsonBody, KeyHeader, NoQuery, PathId, RawQuery};
+use crate::extract::{Authenticated, JsonBody, KeyHeader, NoBody, NoQuery, PathId, RawQuery};
 use crate::problem::Refused;
 use crate::query::Query;
 
@@ -75,6 +75,38 @@ pub(super) async fn get_message(
 ) -> Result<impl IntoResponse, Refused> {
     let message = services.get_message(&actor, id).await?;
     Ok(Json(convert::messages::message(&message)))
+}
+
+pub(super) async fn patch_message(
+    State(services): State<Arc<Services>>,
+    Authenticated(actor): Authenticated,
+    PathId(id): PathId<MessageId>,
+    _: NoQuery,
+    JsonBody(request): JsonBody<EditMessageRequest>,
+) -> Result<impl IntoResponse, Refused> {
+    let edited = services.edit_message(&actor, convert::messages::edit_message(id, request)).await?;
+    Ok(Json(convert::messages::message(&edited)))
+}
+
+pub(super) async fn delete_message(
+    State(services): State<Arc<Services>>,
+    Authenticated(actor): Authenticated,
+    PathId(id): PathId<MessageId>,
+    _: NoQuery,
+    _: NoBody,
+) -> Result<impl IntoResponse, Refused> {
+    let left = services.delete_message(&actor, id).await?;
+    Ok(Json(convert::messages::message(&left)))
+}
+
+pub(super) async fn get_edits(
+    State(services): State<Arc<Services>>,
+    Authenticated(actor): Authenticated,
+    PathId(id): PathId<MessageId>,
+    _: NoQuery,
+) -> Result<impl IntoResponse, Refused> {
+    let versions = services.list_message_versions(&actor, id).await?;
+    Ok(Json(convert::messages::version_list(&versions)))
 }
 
 #[cfg(test)]

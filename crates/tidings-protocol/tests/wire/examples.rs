@@ -8,14 +8,20 @@ use tidings_protocol::conversations::{
     AddParticipantsRequest, AddedParticipants, Conversation, ConversationList, ConversationSettings,
     CreateConversationRequest, MyParticipation, Participant, ParticipantList, SharedConversation,
 };
-use tidings_protocol::events::{EventBody, Frame, ParticipantChange, SessionEnded};
-use tidings_protocol::messages::{HistoryPage, Message, Reaction, ReplyTo, SendMessageRequest};
+use tidings_protocol::events::{
+    EventBody, Frame, MessageDeleted, ParticipantChange, ReactionChange, ReactionsChanged, SessionEnded,
+    StreamAdvanced,
+};
+use tidings_protocol::messages::{
+    EditMessageRequest, HistoryPage, Message, MessageVersion, MessageVersionList, Reaction, ReactionList,
+    ReactionRequest, ReplyTo, SendMessageRequest,
+};
 use tidings_protocol::problem::{FieldProblem, Problem};
 use tidings_protocol::server::{Health, Jwks, ServerInfo};
 use tidings_protocol::sessions::{LoginRequest, RefreshRequest, Session, SessionList, SignedIn, Tokens};
 use tidings_protocol::socket::{
-    ConnectAuth, Denied, MessageAck, Ready, RefusedAck, RenewSessionAck, RenewSessionEvent, ReplayedPage,
-    Reset, SendMessageEvent, SyncAck,
+    ConnectAuth, DeleteMessageEvent, Denied, EditMessageEvent, MessageAck, ReactionEvent, ReactionsAck,
+    Ready, RefusedAck, RenewSessionAck, RenewSessionEvent, ReplayedPage, Reset, SendMessageEvent, SyncAck,
 };
 use tidings_protocol::sync::{SkippedStream, SyncEvent, SyncRequest, SyncResponse};
 
@@ -167,13 +173,55 @@ pub fn message() -> Message {
         thread_root_id: None,
         mentions: vec![BOB.into(), "@all".into()],
         attachments: Vec::new(),
-        reactions: vec![Reaction { emoji: "👍".into(), count: 1, user_ids: vec![BOB.into()] }],
+        reactions: reactions(Some(false)),
         version: 1,
         created_at: AT.into(),
         edited_at: None,
         deleted_at: None,
         deleted_by: None,
     }
+}
+
+fn reactions(mine: Option<bool>) -> Vec<Reaction> {
+    vec![Reaction { emoji: "👍".into(), count: 1, user_ids: vec![BOB.into()], mine }]
+}
+
+/// As it stands in events.
+fn shared_message() -> Message {
+    Message { reactions: reactions(None), ..message() }
+}
+
+pub fn edit_message_request() -> EditMessageRequest {
+    EditMessageRequest { content: "hi there".into(), version: Some(1) }
+}
+
+pub fn message_version_list() -> MessageVersionList {
+    let version = |version, content: &str| MessageVersion { version, content: content.into(), at: AT.into() };
+    MessageVersionList { edits: vec![version(1, "hi"), version(2, "hi there")] }
+}
+
+pub fn reaction_request() -> ReactionRequest {
+    ReactionRequest { emoji: "👍".into() }
+}
+
+pub fn reaction_list() -> ReactionList {
+    ReactionList { reactions: reactions(Some(true)) }
+}
+
+pub fn edit_message_event() -> EditMessageEvent {
+    EditMessageEvent { message_id: MESSAGE.into(), content: "hi there".into(), version: Some(1) }
+}
+
+pub fn delete_message_event() -> DeleteMessageEvent {
+    DeleteMessageEvent { message_id: MESSAGE.into() }
+}
+
+pub fn reaction_event() -> ReactionEvent {
+    ReactionEvent { message_id: MESSAGE.into(), emoji: "👍".into() }
+}
+
+pub fn reactions_ack() -> ReactionsAck {
+    ReactionsAck { ok: true, reactions: reactions(Some(true)) }
 }
 
 pub fn history_page() -> HistoryPage {
@@ -248,8 +296,38 @@ pub fn event_bodies() -> Vec<EventBody> {
         by: by.into(),
         history_from_seq: 7,
     };
+    let reaction = |count| ReactionChange {
+        message_id: MESSAGE.into(),
+        conversation_id: CONVERSATION.into(),
+        seq: 7,
+        user_id: BOB.into(),
+        emoji: "👍".into(),
+        count,
+    };
     vec![
-        EventBody::MessageNew(message()),
+        EventBody::MessageNew(Message { reactions: Vec::new(), ..message() }),
+        EventBody::MessageEdited(Message {
+            content: "hi there".into(),
+            version: 2,
+            edited_at: some(AT),
+            ..shared_message()
+        }),
+        EventBody::MessageDeleted(MessageDeleted {
+            message_id: MESSAGE.into(),
+            conversation_id: CONVERSATION.into(),
+            seq: 7,
+            deleted_by: ALICE.into(),
+            deleted_at: AT.into(),
+        }),
+        EventBody::ReactionAdded(reaction(1)),
+        EventBody::ReactionRemoved(reaction(0)),
+        EventBody::ReactionsChanged(ReactionsChanged {
+            message_id: MESSAGE.into(),
+            conversation_id: CONVERSATION.into(),
+            seq: 7,
+            reactions: reactions(None),
+        }),
+        EventBody::StreamAdvanced(StreamAdvanced {}),
         EventBody::ConversationCreated(shared_conversation()),
         EventBody::ParticipantJoined(change(BOB)),
         EventBody::ParticipantLeft(change(ALICE)),

@@ -53,7 +53,9 @@ fn requests() {
         .with("CreateConversationRequest, group", &examples::create_group())
         .with("CreateConversationRequest, self", &examples::create_self())
         .with("AddParticipantsRequest", &examples::add_participants_request())
-        .with("SendMessageRequest", &examples::send_message_request());
+        .with("SendMessageRequest", &examples::send_message_request())
+        .with("EditMessageRequest", &examples::edit_message_request())
+        .with("ReactionRequest", &examples::reaction_request());
     insta::assert_snapshot!(shapes.0);
 }
 
@@ -70,6 +72,8 @@ fn answers() {
         .with("ParticipantList", &examples::participant_list())
         .with("AddedParticipants", &examples::added_participants())
         .with("Message", &examples::message())
+        .with("MessageVersionList", &examples::message_version_list())
+        .with("ReactionList", &examples::reaction_list())
         .with("HistoryPage", &examples::history_page())
         .with("SyncResponse", &examples::sync_response())
         .with("ServerInfo", &examples::server_info())
@@ -101,6 +105,10 @@ fn socket() {
         .with("sync:page", &examples::replayed_page())
         .with("message:send", &examples::send_message_event())
         .with("message:send ack", &examples::message_ack())
+        .with("message:edit", &examples::edit_message_event())
+        .with("message:delete", &examples::delete_message_event())
+        .with("reaction:add, reaction:remove", &examples::reaction_event())
+        .with("reaction:add ack, reaction:remove ack", &examples::reactions_ack())
         .with("session:renew", &examples::renew_session_event())
         .with("session:renew ack", &examples::renew_session_ack())
         .with("sync", &examples::sync_request())

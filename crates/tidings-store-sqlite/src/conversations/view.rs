@@ -28,7 +28,9 @@ impl Rows<'_> {
         };
         let participants = self.seen_participants(&me, pos, last_seq, None, shown)?;
         let last_message = match readable.last() {
-            Some(range) => self.message(MessageId { conversation: id, seq: Seq(*range.end()) })?,
+            Some(range) => {
+                self.message(MessageId { conversation: id, seq: Seq(*range.end()) }, Some(viewer))?
+            }
             None => None,
         };
         Ok(Some(ConversationView {
@@ -55,7 +57,7 @@ impl Rows<'_> {
     ) -> rusqlite::Result<Vec<Participant>> {
         let mut participants = self.participants_at(me.conversation, pos, after, limit)?;
         if me.to_pos.is_some() {
-            let last = self.message(MessageId { conversation: me.conversation, seq: last_seq })?;
+            let last = self.message(MessageId { conversation: me.conversation, seq: last_seq }, None)?;
             let last_ord = last.map_or(0, |message| message.ord);
             for participant in &mut participants {
                 let marks = &mut participant.membership.marks;

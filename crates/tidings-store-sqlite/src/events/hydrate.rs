@@ -9,6 +9,7 @@ use tidings_core::clock::Timestamp;
 use tidings_core::conversations::{Marks, Membership, MembershipState, Participant, Role};
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, MessageId, StreamId, UserId};
+use tidings_core::reactions::ReactionChange;
 
 use super::{EntryData, EventRow, Kind};
 use crate::conversations::role_at_creation;
@@ -30,10 +31,15 @@ impl Rows<'_> {
 
     fn body(&self, event: &EventRow) -> rusqlite::Result<EventBody> {
         match event.kind {
-            Kind::Sent => {
-                let id = MessageId { conversation: conversation(event)?, seq: event.sent_seq()? };
-                Ok(EventBody::MessageSent(Arc::new(self.named_message(id)?)))
+            Kind::Sent => Ok(EventBody::MessageSent(Arc::new(self.named_message(message_id(event)?)?))),
+            Kind::MessageEdited => {
+                Ok(EventBody::MessageEdited(Arc::new(self.named_message(message_id(event)?)?)))
             }
+            Kind::MessageDeleted => {
+                Ok(EventBody::MessageDeleted(Arc::new(self.named_message(message_id(event)?)?)))
+            }
+            Kind::ReactionAdded => Ok(EventBody::ReactionAdded(self.reaction_change(event)?)),
+            Kind::ReactionRemoved => Ok(EventBody::ReactionRemoved(self.reaction_change(event)?)),
             Kind::ConversationCreated => self.created(event),
             Kind::ParticipantJoined => {
                 let joined = self.entered(event, conversation(event)?, event.user()?, Role::Member)?;
@@ -50,6 +56,25 @@ impl Rows<'_> {
                 let until = until.ok_or_else(|| unreadable(7, "the data of an ended session"))?;
                 Ok(EventBody::SessionEnded { session: event.session()?, tokens_until: Timestamp(until) })
             }
+        }
+    }
+
+    /// What is on the message now: of a late reader the count comes from later changes too.
+    fn reaction_change(&self, event: &EventRow) -> rusqlite::Result<ReactionChange> {
+        let message = self.named_message(message_id(event)?)?;
+        Ok(ReactionChange {
+            message: message.id,
+            message_pos: message.pos,
+            emoji: event.emoji()?.to_owned(),
+            reactions: message.reactions,
+        })
+    }
+
+    /// The event as it is shown to the user: nothing of what happened to a message that is not theirs to read.
+    pub(crate) fn shown_to(&self, user: UserId, event: Event) -> rusqlite::Result<Event> {
+        match event.body.about() {
+            Some(about) if !self.may_read(user, about.message)? => Ok(event.withheld()),
+            _ => Ok(event),
         }
     }
 
@@ -91,6 +116,10 @@ impl Rows<'_> {
         };
         Ok(Participant { user: self.named_user(user)?, membership })
     }
+}
+
+fn message_id(event: &EventRow) -> rusqlite::Result<MessageId> {
+    Ok(MessageId { conversation: conversation(event)?, seq: event.seq()? })
 }
 
 fn conversation(event: &EventRow) -> rusqlite::Result<ConversationId> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tidings_core::error::StoreError;
 use tidings_core::events::Event;
-use tidings_core::ids::{ConversationId, Epoch, LogId, Pos, StreamId, UserId};
+use tidings_core::ids::{ConversationId, Epoch, LogId, MessageId, Pos, StreamId, UserId};
 use tidings_core::ports::store::{
     CatchUp, CatchUpPage, EventStore, Interval, PageMax, ReadStreamError, StreamPage,
 };
@@ -84,6 +84,20 @@ impl EventStore for SqliteStore {
             .await
     }
 
+    async fn list_barred(
+        &self,
+        message: MessageId,
+        after: Pos,
+        through: Pos,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.readers
+            .read_for_delivery(move |reader| {
+                let snapshot = reader.snapshot(&[])?;
+                Ok(roster::list_barred(snapshot.rows().conn, message, after, through)?)
+            })
+            .await
+    }
+
     async fn catch_up(&self, catch_up: CatchUp) -> Result<Option<CatchUpPage>, StoreError> {
         self.readers
             .read(move |reader| Ok(catch_up::catch_up(reader.user(catch_up.user)?.rows(), &catch_up)?))
@@ -150,10 +164,10 @@ fn list_stream(
             }
             let spans: Vec<_> =
                 intervals.iter().map(|interval| (interval.from_pos, interval.to_pos)).collect();
-            Ok(rows.stream_page(stream, &spans, after, page_max)?)
+            Ok(rows.stream_page(user, stream, &spans, after, page_max)?)
         }
         StreamId::User(owner) if owner == user => {
-            Ok(rows.stream_page(stream, &[(Pos(1), None)], after, page_max)?)
+            Ok(rows.stream_page(user, stream, &[(Pos(1), None)], after, page_max)?)
         }
         StreamId::User(_) => Err(Failure::Refused(ReadStreamError::NotFound)),
     }

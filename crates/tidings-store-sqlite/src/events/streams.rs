@@ -93,9 +93,10 @@ impl Rows<'_> {
         Ok(events)
     }
 
-    /// The events after `after` that one may see who was in during these intervals.
+    /// The events after `after` that the viewer may see, who was in during these intervals.
     pub(super) fn stream_page(
         &self,
+        viewer: UserId,
         stream: StreamId,
         intervals: &[(Pos, Option<Pos>)],
         after: Pos,
@@ -115,7 +116,7 @@ impl Rows<'_> {
         }
         let mut before = after;
         let hydrated = found.iter().map(|event| {
-            let mut event = self.hydrate(event)?;
+            let mut event = self.shown_to(viewer, self.hydrate(event)?)?;
             // What lies between is not the user's to see: the span takes the device over it.
             event.span = event.pos.0 - before.0;
             before = event.pos;

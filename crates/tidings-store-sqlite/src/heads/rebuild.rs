@@ -63,7 +63,7 @@ fn apply(conn: &Connection, dirty: &mut HashMap<StreamId, Dirty>, event: &EventR
         let from_pos = interval_at(conn, conversation, event.actor, event.pos)?;
         if let Some(from_pos) = from_pos {
             let sent = SentData::decode(event)?;
-            let mark = Mark { from_pos, seq: event.sent_seq()?, ord: sent.ord, log: event.log_id };
+            let mark = Mark { from_pos, seq: event.seq()?, ord: sent.ord, log: event.log_id };
             entry.marks.insert(event.actor, mark);
         }
     }
@@ -75,7 +75,7 @@ fn advance(head: &mut Head, event: &EventRow) -> rusqlite::Result<()> {
     head.last_log = event.log_id;
     if event.kind == Kind::Sent {
         let sent = SentData::decode(event)?;
-        head.last_seq = event.sent_seq()?;
+        head.last_seq = event.seq()?;
         head.last_ord = sent.ord;
         head.last_all += u64::from(sent.to_all);
         head.last_sent_log = event.log_id;

@@ -11,7 +11,7 @@ use tidings_core::ids::{ConversationId, MessageId, UserId};
 use tidings_core::messages::{Error, Message, Sent};
 use tidings_core::ports::store::AppendMessage;
 
-use super::{MESSAGE, message_of};
+use super::{MESSAGE, Stored, message_of};
 use crate::conversations::settings_of;
 use crate::rows::{int, named, pos};
 use crate::state::Sender;
@@ -30,7 +30,7 @@ pub(super) fn append_message(
         None => {
             // Before membership: the retry of one who has been removed meanwhile still gets the original.
             if let Some(original) = find_original(tx.conn, append)? {
-                return replay(append, original);
+                return replay(tx, append, original);
             }
             get_sender(tx, append.conversation, append.actor.user)?
         }
@@ -40,7 +40,7 @@ pub(super) fn append_message(
     let planned = tx.plan_message(append.conversation)?;
     if !insert(tx.conn, append, &planned)? {
         let original = find_original(tx.conn, append)?;
-        return replay(append, original.ok_or(Unexpected::Broken("a duplicate without its original"))?);
+        return replay(tx, append, original.ok_or(Unexpected::Broken("a duplicate without its original"))?);
     }
     reached(FailPoint::MessageInserted);
     let given = tx.next_message(append.conversation, append.actor.user, sender)?;
@@ -56,10 +56,12 @@ pub(super) fn append_message(
 
 /// The answer to a retry: the message as it stands, if it is the same that was asked for.
 fn replay(
+    tx: &Tx<'_>,
     append: &AppendMessage,
-    (message, mac): (Message, RequestMac),
+    (stored, mac): (Stored, RequestMac),
 ) -> Result<Change<Sent>, Failure<Error>> {
     if mac == append.request_mac {
+        let message = tx.rows().whole(stored, Some(append.actor.user))?;
         Ok(Change::nothing(Sent { message: Arc::new(message), replayed: true }))
     } else {
         Err(Failure::Refused(Error::ClientMessageIdReused))
@@ -78,6 +80,9 @@ fn message_at(append: &AppendMessage, given: &MessagePlace) -> Message {
         metadata: append.metadata.clone(),
         version: 1,
         created_at: append.now,
+        edited_at: None,
+        deletion: None,
+        reactions: Vec::new(),
     }
 }
 
@@ -90,10 +95,10 @@ pub(crate) fn original_sql() -> String {
 fn find_original(
     conn: &Connection,
     append: &AppendMessage,
-) -> rusqlite::Result<Option<(Message, RequestMac)>> {
+) -> rusqlite::Result<Option<(Stored, RequestMac)>> {
     let mut statement = conn.prepare_cached(&original_sql())?;
     let key = (append.client_id.as_bytes(), append.conversation.as_bytes(), append.actor.user.as_bytes());
-    let found = statement.query_row(key, |row| Ok((message_of(row)?, RequestMac(row.get(11)?)))).optional();
+    let found = statement.query_row(key, |row| Ok((message_of(row)?, RequestMac(row.get(15)?)))).optional();
     reached(FailPoint::OriginalLookedUp);
     found
 }

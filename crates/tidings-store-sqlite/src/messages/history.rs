@@ -49,7 +49,7 @@ pub(super) fn list_messages(
     let pick = pick(&readable(&intervals, &head), anchor, limit as u64);
     let mut messages = Vec::new();
     for run in &pick.runs {
-        read_run(rows, conversation, run, &mut messages)?;
+        read_run(rows, viewer, conversation, run, &mut messages)?;
     }
     Ok(Some(HistoryPage {
         messages,
@@ -65,6 +65,7 @@ pub(crate) fn run_sql() -> String {
 
 fn read_run(
     rows: Rows<'_>,
+    viewer: UserId,
     conversation: ConversationId,
     run: &Run,
     messages: &mut Vec<Message>,
@@ -73,7 +74,7 @@ fn read_run(
     let found =
         statement.query_map((conversation.as_bytes(), bound(*run.start()), bound(*run.end())), message_of)?;
     for message in found {
-        messages.push(message?);
+        messages.push(rows.whole(message?, Some(viewer))?);
     }
     Ok(())
 }

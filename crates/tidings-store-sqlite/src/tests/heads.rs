@@ -28,8 +28,8 @@ fn recount(conn: &Connection) -> BTreeMap<StreamId, Head> {
         assert_eq!(event.pos, head.last_pos.next(), "dense");
         (head.last_pos, head.last_log) = (event.pos, event.log_id);
         if event.kind == Kind::Sent {
-            assert_eq!(event.sent_seq().unwrap(), head.last_seq.next(), "dense");
-            head.last_seq = event.sent_seq().unwrap();
+            assert_eq!(event.seq().unwrap(), head.last_seq.next(), "dense");
+            head.last_seq = event.seq().unwrap();
             head.last_ord = SentData::decode(&event).unwrap().ord;
             head.last_sent_log = event.log_id;
         } else if !known {

@@ -88,6 +88,11 @@ impl Person {
         self.api.request(Method::POST, path, Some(&self.token), body).await
     }
 
+    /// Any method.
+    pub async fn request(&self, method: Method, path: &str, body: Value) -> Reply {
+        self.api.request(method, path, Some(&self.token), body).await
+    }
+
     /// `DELETE`.
     pub async fn delete(&self, path: &str) -> Reply {
         self.api.request(Method::DELETE, path, Some(&self.token), Value::Null).await

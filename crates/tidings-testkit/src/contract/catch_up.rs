@@ -7,7 +7,7 @@ use tidings_core::ports::store::{CatchUp, CatchUpPage, PageMax, SkippedStream};
 use super::desk::{ALL, EVERYTHING};
 use super::{Desk, Person};
 
-fn ask(user: &Person, from: LogId) -> CatchUp {
+pub(super) fn ask(user: &Person, from: LogId) -> CatchUp {
     CatchUp {
         user: user.id(),
         from,

@@ -8,10 +8,11 @@ use tidings_core::conversations::{
     ConversationFilter, ConversationView, CreatedConversation, Error as ConversationError, Participant,
 };
 use tidings_core::events::Event;
-use tidings_core::ids::{ConversationId, LogId, UserId};
+use tidings_core::ids::{ConversationId, LogId, MessageId, UserId};
 use tidings_core::messages::{Error as MessageError, HistoryAnchor, HistoryPage, Message};
 use tidings_core::ports::event_log::{EventLog, Tailed};
 use tidings_core::ports::store::{PageMax, Store};
+use tidings_core::reactions::{Error as ReactionError, Reaction};
 use tidings_core::sessions::{Actor, Session};
 
 use super::DataSet;
@@ -196,6 +197,46 @@ impl Desk {
         let sent = self.store.append_message(self.make.message(&sender.actor, chat, text)).await?;
         assert!(!sent.replayed, "this client id was never used before");
         Ok(Message::clone(&sent.message))
+    }
+
+    /// Edits, as it must be possible.
+    pub async fn edit(&self, author: &Person, id: MessageId, text: &str) -> Message {
+        self.try_edit(author, id, text).await.expect("the edit is taken")
+    }
+
+    /// Edits.
+    pub async fn try_edit(
+        &self,
+        author: &Person,
+        id: MessageId,
+        text: &str,
+    ) -> Result<Message, MessageError> {
+        self.store.edit_message(self.make.edit(&author.actor, id, text)).await
+    }
+
+    /// Deletes.
+    pub async fn try_delete(&self, person: &Person, id: MessageId) -> Result<Message, MessageError> {
+        self.store.delete_message(self.make.deletion(&person.actor, id)).await
+    }
+
+    /// Puts an emoji on a message.
+    pub async fn try_react(
+        &self,
+        person: &Person,
+        id: MessageId,
+        emoji: &str,
+    ) -> Result<Vec<Reaction>, ReactionError> {
+        self.store.add_reaction(self.make.reaction(&person.actor, id, emoji)).await
+    }
+
+    /// Puts an emoji on a message, as it must be possible.
+    pub async fn react(&self, person: &Person, id: MessageId, emoji: &str) -> Vec<Reaction> {
+        self.try_react(person, id, emoji).await.expect("the reaction is taken")
+    }
+
+    /// The message as somebody who may read it does.
+    pub async fn read(&self, viewer: &Person, id: MessageId) -> Message {
+        self.store.find_message(viewer.id(), id).await.expect("a look").expect("theirs to read")
     }
 
     /// Adds people, as it must be possible.

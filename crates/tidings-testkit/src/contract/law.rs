@@ -32,7 +32,7 @@ pub async fn events_give_the_state_of_quiet_groups<D: DataSet>(data_set: impl Fn
 
 /// Mostly talking.
 pub async fn events_give_the_state_of_busy_groups<D: DataSet>(data_set: impl Fn() -> D) {
-    hold(data_set, 1_000..1_100, Mix { send: 65 }).await;
+    hold(data_set, 1_000..1_150, Mix { send: 50 }).await;
 }
 
 async fn hold<D: DataSet>(data_set: impl Fn() -> D, seeds: Range<u64>, mix: Mix) {
@@ -95,7 +95,8 @@ async fn tell(
     }
     views::assert_everything_matches(&desk, &state).await;
     let recorded = desk.store.list_log(LogId(0), published.len() + 1).await.unwrap();
-    assert_eq!(recorded, published, "and still does after all that happened since");
+    let expected: Vec<_> = published.iter().map(|event| state.as_read_now(event)).collect();
+    assert_eq!(recorded, expected, "and still does after all that happened since");
 }
 
 /// A law that is held against nothing holds always.
@@ -107,6 +108,26 @@ fn assert_told_enough(seen: &BTreeMap<(&str, &str), usize>) {
         ("send", "session_ended"),
         ("send", "not_found"),
         ("retry", "again"),
+        ("edit", "done"),
+        ("edit", "again"),
+        ("edit", "forbidden"),
+        ("edit", "not_found"),
+        ("edit", "not_participant"),
+        ("edit", "message_deleted"),
+        ("edit", "version_stale"),
+        ("edit", "session_ended"),
+        ("delete", "done"),
+        ("delete", "again"),
+        ("delete", "forbidden"),
+        ("delete", "not_found"),
+        ("react", "done"),
+        ("react", "again"),
+        ("react", "not_found"),
+        ("react", "not_participant"),
+        ("react", "message_deleted"),
+        ("react", "invalid"),
+        ("take back", "done"),
+        ("take back", "again"),
         ("retry with another body", "client_message_id_reused"),
         ("add", "done"),
         ("add", "forbidden"),

@@ -251,6 +251,9 @@ pub async fn what_was_sent_is_what_is_read(desk: Desk) {
         metadata: append.metadata,
         version: 1,
         created_at: append.now,
+        edited_at: None,
+        deletion: None,
+        reactions: Vec::new(),
     };
     assert_eq!(*message, expected);
     assert_eq!(desk.store.find_message(alice.id(), message.id).await.unwrap().as_ref(), Some(&expected));

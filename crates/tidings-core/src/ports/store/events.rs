@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::error::StoreError;
 use crate::events::Event;
-use crate::ids::{ConversationId, Epoch, LogId, Pos, Seq, StreamId, UserId};
+use crate::ids::{ConversationId, Epoch, LogId, MessageId, Pos, Seq, StreamId, UserId};
 
 /// One interval of one user, as delivery needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +127,8 @@ pub trait EventStore: Send + Sync + 'static {
         through: Pos,
     ) -> Result<Vec<Event>, StoreError>;
 
-    /// Events of a stream after a position, as far as the user may see them.
+    /// Events of a stream after a position, as far as the user may see them: of what happened to a message that is not
+    /// theirs to read they get [`EventBody::Withheld`](crate::events::EventBody::Withheld), here as in [`Self::catch_up`].
     async fn list_stream(
         &self,
         user: UserId,
@@ -142,6 +143,15 @@ pub trait EventStore: Send + Sync + 'static {
         conversations: &[ConversationId],
         ended_after: LogId,
     ) -> Result<Vec<Vec<Interval>>, StoreError>;
+
+    /// Who came in after position `after` and by `through`, and may not read the message all the same, sorted: to them
+    /// nothing is said of what happens to it. It was sent at `after`.
+    async fn list_barred(
+        &self,
+        message: MessageId,
+        after: Pos,
+        through: Pos,
+    ) -> Result<Vec<UserId>, StoreError>;
 
     /// A page of everything that happened in the user's streams; nothing when more streams changed than are replayed.
     async fn catch_up(&self, catch_up: CatchUp) -> Result<Option<CatchUpPage>, StoreError>;

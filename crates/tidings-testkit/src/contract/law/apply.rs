@@ -6,7 +6,8 @@ use tidings_core::accounts::User;
 use tidings_core::conversations::{Conversation, Head, Membership, MembershipState};
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, StreamId, UserId};
-use tidings_core::messages::Message;
+use tidings_core::messages::{Deletion, Message};
+use tidings_core::reactions::{Reaction, ReactionChange, USERS_SHOWN};
 
 /// Everything that events tell of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,8 +20,10 @@ pub struct State {
     pub conversations: BTreeMap<ConversationId, Conversation>,
     /// Every interval with its marks, by its first position.
     pub memberships: BTreeMap<(ConversationId, UserId, Pos), Membership>,
-    /// Messages.
+    /// Messages, as everybody sees them.
     pub messages: BTreeMap<MessageId, Message>,
+    /// Each emoji of a message with everybody who has it there, first to last.
+    pub reactions: BTreeMap<MessageId, Vec<(String, Vec<UserId>)>>,
     /// The last numbers of each stream.
     pub heads: BTreeMap<StreamId, Head>,
 }
@@ -34,6 +37,34 @@ impl State {
     ) -> impl DoubleEndedIterator<Item = &Membership> {
         let all = (chat, user, Pos(0))..=(chat, user, Pos(u64::MAX));
         self.memberships.range(all).map(|(_, membership)| membership)
+    }
+
+    /// The message as the viewer sees it.
+    pub fn message_to(&self, viewer: UserId, id: MessageId) -> Message {
+        let mut message = self.messages[&id].clone();
+        for reaction in &mut message.reactions {
+            let here = self.reactions[&id].iter().find(|(emoji, _)| *emoji == reaction.emoji);
+            reaction.mine = here.is_some_and(|(_, users)| users.contains(&viewer));
+        }
+        message
+    }
+
+    /// The event as whoever reads it now finds it: with the rows that it means as they stand.
+    pub fn as_read_now(&self, event: &Event) -> Event {
+        let now = |message: &Message| self.messages[&message.id].clone().into();
+        let changed = |change: &ReactionChange| ReactionChange {
+            reactions: self.messages[&change.message].reactions.clone(),
+            ..change.clone()
+        };
+        let body = match &event.body {
+            EventBody::MessageSent(message) => EventBody::MessageSent(now(message)),
+            EventBody::MessageEdited(message) => EventBody::MessageEdited(now(message)),
+            EventBody::MessageDeleted(message) => EventBody::MessageDeleted(now(message)),
+            EventBody::ReactionAdded(change) => EventBody::ReactionAdded(changed(change)),
+            EventBody::ReactionRemoved(change) => EventBody::ReactionRemoved(changed(change)),
+            other => other.clone(),
+        };
+        Event { body, ..event.clone() }
     }
 
     fn open_interval(&mut self, chat: ConversationId, user: UserId) -> Option<&mut Membership> {
@@ -82,6 +113,29 @@ pub fn apply(state: &mut State, event: &Event) {
             leave(state, event, id, user, membership);
         }
         (EventBody::MessageSent(message), StreamId::Conversation(id)) => send(state, event, id, message),
+        (EventBody::MessageEdited(message), StreamId::Conversation(id)) => edit(state, event, id, message),
+        (EventBody::MessageDeleted(message), StreamId::Conversation(id)) => delete(state, event, id, message),
+        (EventBody::ReactionAdded(change), StreamId::Conversation(id)) => {
+            assert!(state.open_interval(id, event.actor).is_some(), "who reacts is in");
+            let emoji = state.reactions.entry(change.message).or_default();
+            match emoji.iter_mut().find(|(emoji, _)| *emoji == change.emoji) {
+                Some((_, users)) => {
+                    assert!(!users.contains(&event.actor), "twice");
+                    users.push(event.actor);
+                }
+                None => emoji.push((change.emoji.clone(), vec![event.actor])),
+            }
+            react(state, id, change);
+        }
+        (EventBody::ReactionRemoved(change), StreamId::Conversation(id)) => {
+            let emoji = state.reactions.get_mut(&change.message).expect("somebody has reacted");
+            let (_, users) = emoji.iter_mut().find(|(emoji, _)| *emoji == change.emoji).expect("by this");
+            let before = users.len();
+            users.retain(|user| *user != event.actor);
+            assert_eq!(users.len() + 1, before, "it was there");
+            emoji.retain(|(_, users)| !users.is_empty());
+            react(state, id, change);
+        }
         (body, stream) => panic!("an event in a stream of the wrong kind, {stream}: {body:?}"),
     }
 }
@@ -129,4 +183,40 @@ fn send(state: &mut State, event: &Event, id: ConversationId, message: &Message)
     marks.public_read_seq = seq;
     marks.delivered_seq = seq;
     assert_eq!(state.messages.insert(message.id, message.clone()), None, "sent twice");
+}
+
+fn edit(state: &mut State, event: &Event, id: ConversationId, edited: &Message) {
+    let message = state.messages.get_mut(&edited.id).expect("it was sent");
+    assert_eq!((message.id.conversation, message.sender), (id, event.actor), "by its author");
+    assert_eq!(message.deletion, None, "what is gone is not edited");
+    message.content.clone_from(&edited.content);
+    message.version += 1;
+    message.edited_at = Some(event.at);
+    assert_eq!(edited, message, "nothing else of it has changed");
+}
+
+fn delete(state: &mut State, event: &Event, id: ConversationId, left: &Message) {
+    let message = state.messages.get_mut(&left.id).expect("it was sent");
+    assert_eq!((message.id.conversation, message.deletion), (id, None), "once");
+    message.content.clear();
+    message.metadata = None;
+    message.reactions.clear();
+    message.deletion = Some(Deletion { at: event.at, by: event.actor });
+    assert_eq!(left, message, "its place is left");
+    state.reactions.remove(&left.id);
+}
+
+/// The event says what is on the message after it.
+fn react(state: &mut State, id: ConversationId, change: &ReactionChange) {
+    let message = state.messages.get_mut(&change.message).expect("it was sent");
+    assert_eq!((message.id.conversation, message.pos), (id, change.message_pos));
+    assert_eq!(message.deletion, None, "nobody reacts to what is gone");
+    let summary = state.reactions[&change.message].iter().map(|(emoji, users)| Reaction {
+        emoji: emoji.clone(),
+        count: users.len() as u64,
+        users: users.iter().take(USERS_SHOWN).copied().collect(),
+        mine: false,
+    });
+    message.reactions = summary.collect();
+    assert_eq!(change.reactions, message.reactions);
 }

@@ -2,8 +2,8 @@
 
 use tidings_core::conversations::Error as ConversationError;
 use tidings_core::error::{Refusal, StoreError};
-use tidings_core::ids::{ConversationId, UserId};
-use tidings_core::ports::store::{AddParticipants, AppendMessage, NewConversation};
+use tidings_core::ids::{ConversationId, MessageId, UserId};
+use tidings_core::ports::store::{AddParticipants, AddReaction, AppendMessage, EditMessage, NewConversation};
 
 use crate::builders::mixed;
 use crate::contract::{Desk, Person};
@@ -21,6 +21,9 @@ pub(super) enum Intention {
     Register { name: String },
     Send { who: usize, chat: ConversationId, stale: bool },
     Retry { append: AppendMessage, other_body: bool },
+    Edit { who: usize, message: MessageId, text: String, version: Option<u32>, stale: bool },
+    Delete { who: usize, message: MessageId },
+    React { who: usize, message: MessageId, emoji: &'static str, is_added: bool, max: usize },
     Direct { who: usize, with: usize },
     Notes { who: usize },
     Group { who: usize, users: Vec<UserId>, key: Option<String> },
@@ -70,6 +73,10 @@ impl Intention {
             Self::Send { .. } => "send",
             Self::Retry { other_body: false, .. } => "retry",
             Self::Retry { other_body: true, .. } => "retry with another body",
+            Self::Edit { .. } => "edit",
+            Self::Delete { .. } => "delete",
+            Self::React { is_added: true, .. } => "react",
+            Self::React { is_added: false, .. } => "take back",
             Self::Direct { .. } => "direct",
             Self::Notes { .. } => "notes",
             Self::Group { .. } => "group",
@@ -86,6 +93,9 @@ impl Intention {
         match self {
             Self::Send { chat, .. } | Self::Add { chat, .. } | Self::Remove { chat, .. } => Some(*chat),
             Self::Retry { append, .. } => Some(append.conversation),
+            Self::Edit { message, .. } | Self::Delete { message, .. } | Self::React { message, .. } => {
+                Some(message.conversation)
+            }
             _ => None,
         }
     }
@@ -98,6 +108,8 @@ pub(super) struct Cast {
     stale: Vec<Option<Person>>,
     chats: Vec<ConversationId>,
     sent: Vec<AppendMessage>,
+    /// What came of them, and who sent it.
+    messages: Vec<(MessageId, usize)>,
     groups: Vec<NewConversation>,
     mix: Mix,
     dice: u64,
@@ -116,6 +128,7 @@ impl Cast {
             stale,
             chats,
             sent: vec![],
+            messages: vec![],
             groups: vec![],
             mix,
             dice: mixed(seed),
@@ -169,7 +182,8 @@ impl Cast {
             let stale = self.one_in(6);
             return Intention::Send { who, chat: self.some_chat(), stale };
         }
-        match self.below(16) {
+        match self.below(28) {
+            16..28 if !self.messages.is_empty() => self.some_change(),
             0 => Intention::Register { name: NAMES[self.below(NAMES.len())].to_owned() },
             1 => self.some_direct(who),
             2 => Intention::Notes { who },
@@ -188,6 +202,26 @@ impl Cast {
             _ => {
                 let who = if self.one_in(2) { 0 } else { who };
                 Intention::Remove { who, chat: self.some_chat(), gone: self.someone() }
+            }
+        }
+    }
+
+    /// Mostly of a recent message, so that much happens to the same.
+    fn some_change(&mut self) -> Intention {
+        let n = self.messages.len() - 1 - self.below(self.messages.len().min(2));
+        let (message, author) = self.messages[n];
+        let who = if self.one_in(2) { author } else { self.someone() };
+        match self.below(12) {
+            0..5 => {
+                let text = ["one", "two"][self.below(2)].to_owned();
+                let version = if self.one_in(3) { Some(1 + self.below(3) as u32) } else { None };
+                Intention::Edit { who, message, text, version, stale: self.one_in(6) }
+            }
+            5 | 6 => Intention::Delete { who, message },
+            _ => {
+                let emoji = ["👍", "🎉", ":crab:"][self.below(3)];
+                let (is_added, max) = (!self.one_in(3), if self.one_in(3) { 1 } else { 3 });
+                Intention::React { who, message, emoji, is_added, max }
             }
         }
     }
@@ -216,6 +250,29 @@ impl Cast {
             Intention::Register { name } => self.register(desk, name).await,
             Intention::Send { who, chat, stale } => self.send(desk, *who, *chat, *stale).await,
             Intention::Retry { append, other_body } => self.retry(desk, append, *other_body).await,
+            Intention::Edit { who, message, text, version, stale } => {
+                let author = self.stale[*who].as_ref().filter(|_| *stale).unwrap_or(&self.people[*who]);
+                let edit = desk.make.edit(&author.actor, *message, text);
+                let edit = EditMessage { version: *version, ..edit };
+                let before = desk.log.len();
+                Outcome::of(desk.store.edit_message(edit).await, |_| desk.log.len() == before)
+            }
+            Intention::Delete { who, message } => {
+                let delete = desk.make.deletion(&self.people[*who].actor, *message);
+                let before = desk.log.len();
+                Outcome::of(desk.store.delete_message(delete).await, |_| desk.log.len() == before)
+            }
+            Intention::React { who, message, emoji, is_added, max } => {
+                let add = desk.make.reaction(&self.people[*who].actor, *message, emoji);
+                let add = AddReaction { user_emoji_max: *max, ..add };
+                let before = desk.log.len();
+                let answer = if *is_added {
+                    desk.store.add_reaction(add).await
+                } else {
+                    desk.store.remove_reaction(desk.make.taking_back(&add)).await
+                };
+                Outcome::of(answer, |_| desk.log.len() == before)
+            }
             Intention::Direct { who, with } => {
                 self.make(desk, desk.make.direct(&self.people[*who].actor, self.people[*with].id())).await
             }
@@ -250,8 +307,9 @@ impl Cast {
         let sender = self.stale[who].as_ref().filter(|_| stale).unwrap_or(&self.people[who]);
         let append = desk.make.message(&sender.actor, chat, &format!("message {}", self.dice));
         let answer = desk.store.append_message(append.clone()).await;
-        if answer.is_ok() {
+        if let Ok(sent) = &answer {
             self.sent.push(append);
+            self.messages.push((sent.message.id, who));
         }
         Outcome::of(answer, |sent| sent.replayed)
     }

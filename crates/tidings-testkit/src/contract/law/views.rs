@@ -76,7 +76,7 @@ impl State {
             .values()
             .filter(|message| message.id.conversation == chat)
             .filter(may_read)
-            .cloned()
+            .map(|message| self.message_to(viewer, message.id))
             .collect()
     }
 
