@@ -178,7 +178,9 @@ async fn joining_and_fetching_race_and_nothing_falls_between() {
     for sender in senders {
         sent += sender.await.unwrap();
     }
-    for (mut device, mut shown) in here {
+    let replayed: usize = here.iter().map(|comer| comer.replayed).sum();
+    assert!(replayed > 0, "nobody has missed anything");
+    for Comer { mut device, mut shown, .. } in here {
         while shown < sent {
             show_next(&mut device, &mut shown).await;
         }
@@ -206,20 +208,36 @@ async fn send_until(sender: Person, chat: String, is_over: Arc<AtomicBool>) -> u
     sent
 }
 
-/// Connects, takes a few messages, goes away, again and again. Gives the last connection, and what was shown.
-async fn come_and_go(person: Person, chat: String) -> (Device, u64) {
+struct Comer {
+    /// The last connection.
+    device: Device,
+    /// The last message that was shown.
+    shown: u64,
+    /// How many came in replays.
+    replayed: usize,
+}
+
+/// Connects, takes a few messages, goes away, again and again.
+async fn come_and_go(person: Person, chat: String) -> Comer {
     const CONNECTIONS: usize = 25;
     let mut device = person.connect().await;
     let mut shown = begin_with_a_window(&mut device, &person, &chat).await;
+    let mut replayed = 0;
     for _ in 0..CONNECTIONS {
         let next = device.drop_connection();
         device = person.resume(&next).await;
-        while show_next(&mut device, &mut shown).await != "ready" {}
+        loop {
+            match show_next(&mut device, &mut shown).await.as_str() {
+                "ready" => break,
+                "message:new" => replayed += 1,
+                _ => {}
+            }
+        }
         while !shown.is_multiple_of(7) {
             show_next(&mut device, &mut shown).await;
         }
     }
-    (device, shown)
+    Comer { device, shown, replayed }
 }
 
 /// Gives the name of the event.
@@ -357,5 +375,9 @@ async fn a_replay_whose_connection_is_closed_under_it_costs_nothing_more() {
     let before = used();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(used() - before < Duration::from_millis(500), "{:?} of a second", used() - before);
-    drop(device);
+    let mut replayed = 0;
+    while let Some(event) = device.event_or_end().await {
+        replayed += usize::from(event.name == "message:new");
+    }
+    assert!(replayed < MESSAGES / 2, "it was over before it was closed: {replayed}");
 }

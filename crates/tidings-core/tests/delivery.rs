@@ -131,7 +131,7 @@ async fn a_session_that_was_ended_elsewhere_ends_with_its_event() {
     node.deliver();
     let alice = node.user("alice").await;
     let (store, now) = (&node.services.store, node.services.clock.now());
-    store.end_session(alice.user, alice.session, now, now.plus_seconds(1_000)).await.unwrap();
+    store.end_session(alice, alice.session, now, now.plus_seconds(1_000)).await.unwrap();
     let (end, _) = store.log_bounds().await.unwrap();
     while node.delivery.watermark() < end {
         tokio::task::yield_now().await;

@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "message_changes",
         sql: include_str!("../migrations/0003_message_changes.sql"),
     },
+    Migration { number: 4, name: "open_sessions", sql: include_str!("../migrations/0004_open_sessions.sql") },
 ];
 
 /// Brings the schema to this program's, or says why it cannot be.

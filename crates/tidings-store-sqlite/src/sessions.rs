@@ -12,7 +12,7 @@ use tidings_core::clock::Timestamp;
 use tidings_core::error::StoreError;
 use tidings_core::ids::{AppId, SessionId, UserId};
 use tidings_core::ports::store::{NewSession, PasswordChange, Revocation, Rotation, SessionStore};
-use tidings_core::sessions::{Error, RefreshTokenHash, Session};
+use tidings_core::sessions::{Actor, Error, RefreshTokenHash, Session};
 
 use crate::SqliteStore;
 use crate::accounts::find_password;
@@ -71,21 +71,21 @@ impl SessionStore for SqliteStore {
 
     async fn end_session(
         &self,
-        user: UserId,
+        actor: Actor,
         session: SessionId,
         now: Timestamp,
         tokens_until: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.writer.write(move |tx| end::end_one(tx, user, session, now, tokens_until)).await
+    ) -> Result<bool, Error> {
+        self.writer.write(move |tx| end::end_one(tx, actor, session, now, tokens_until)).await
     }
 
     async fn end_all_sessions(
         &self,
-        user: UserId,
+        actor: Actor,
         now: Timestamp,
         tokens_until: Timestamp,
-    ) -> Result<Vec<SessionId>, StoreError> {
-        self.writer.write(move |tx| end::end_all(tx, user, now, tokens_until)).await
+    ) -> Result<Vec<SessionId>, Error> {
+        self.writer.write(move |tx| end::end_all(tx, actor, now, tokens_until)).await
     }
 
     async fn change_password(&self, change: PasswordChange) -> Result<Vec<SessionId>, accounts::Error> {

@@ -69,6 +69,7 @@ macro_rules! store_contract {
                 of_many_that_rotate_one_token_at_once_all_get_the_same
                 ending_a_session_twice_is_once
                 nobody_ends_another_ones_session
+                one_whose_session_has_ended_ends_no_other
                 a_revocation_matters_until_its_tokens_expire
                 an_ended_session_changes_nothing_any_more
                 all_sessions_end_at_once

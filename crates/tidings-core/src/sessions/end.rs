@@ -10,10 +10,10 @@ impl Services {
     /// Ends one of the actor's sessions: its tokens are refused from now on, its connections close. Twice is once.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for one that is not the actor's.
+    /// [`Error::NotFound`] for one that is not the actor's, [`Error::Ended`].
     pub async fn end_session(&self, actor: &Actor, session: SessionId) -> Result<(), Error> {
         let now = self.clock.now();
-        if !self.store.end_session(actor.user, session, now, revoked_until(now)).await? {
+        if !self.store.end_session(*actor, session, now, revoked_until(now)).await? {
             return Err(Error::NotFound);
         }
         self.note_ended([session], now);
@@ -23,10 +23,10 @@ impl Services {
     /// Ends all of the actor's sessions, this one as well.
     ///
     /// # Errors
-    /// The store's.
+    /// [`Error::Ended`] where this one has ended before.
     pub async fn end_all_sessions(&self, actor: &Actor) -> Result<(), Error> {
         let now = self.clock.now();
-        let ended = self.store.end_all_sessions(actor.user, now, revoked_until(now)).await?;
+        let ended = self.store.end_all_sessions(*actor, now, revoked_until(now)).await?;
         self.note_ended(ended, now);
         Ok(())
     }

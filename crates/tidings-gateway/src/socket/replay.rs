@@ -77,13 +77,18 @@ impl Replays {
         mut since: Option<String>,
     ) -> Option<(Token, LogId)> {
         let (services, actor) = (&self.services, connection.state().actor());
+        // A page waits in memory for its client: no more of it than can be queued at a time.
+        let page_bytes_max = services.limits.sync_page_bytes_max.min(self.queued_bytes_max());
         // A device may bring the token of a page of its last connection, and what that catch-up ends with may lie long
         // before this connection was registered. Only one that begins here goes through to what comes live.
         let mut begins_here = false;
         // One that is gone needs no page more; this may be a task of its own, which nobody ends.
         while connection.is_open() {
-            let page =
-                services.sync(&actor, since.as_deref(), None, services.limits.sync_page_bytes_max).await;
+            // What the tail in memory gives costs as much as encoding some of it; what the store gives is waited for.
+            let in_memory = since.as_deref().is_some_and(|since| services.has_whole_gap(&actor, since));
+            let turn = if in_memory { Some(self.turns.acquire().await) } else { None };
+            let page = services.sync(&actor, since.as_deref(), None, page_bytes_max).await;
+            drop(turn);
             let page = match page {
                 Ok(page) => page,
                 Err(error) => {

@@ -3,10 +3,10 @@
 use rusqlite::OptionalExtension as _;
 use tidings_core::accounts;
 use tidings_core::clock::Timestamp;
-use tidings_core::error::StoreError;
 use tidings_core::events::EventBody;
 use tidings_core::ids::{SessionId, StreamId, UserId};
 use tidings_core::ports::store::PasswordChange;
+use tidings_core::sessions::{Actor, Error};
 
 use super::subject;
 use crate::accounts::{find_password, set_password};
@@ -15,11 +15,15 @@ use crate::write::{Change, Draft, Failure, Tx, Unexpected};
 /// False where the user has no such session.
 pub(super) fn end_one(
     tx: &mut Tx<'_>,
-    user: UserId,
+    actor: Actor,
     session: SessionId,
     now: Timestamp,
     tokens_until: Timestamp,
-) -> Result<Change<bool>, Failure<StoreError>> {
+) -> Result<Change<bool>, Failure<Error>> {
+    let user = actor.user;
+    if session != actor.session && tx.has_ended(actor.session) {
+        return Err(Failure::Refused(Error::Ended));
+    }
     if let Some(draft) = end(tx, user, session, now, tokens_until)? {
         return Ok(Change::with(true, draft, []));
     }
@@ -30,15 +34,15 @@ pub(super) fn end_one(
 
 pub(super) fn end_all(
     tx: &mut Tx<'_>,
-    user: UserId,
+    actor: Actor,
     now: Timestamp,
     tokens_until: Timestamp,
-) -> Result<Change<Vec<SessionId>>, Failure<StoreError>> {
-    let sessions = not_ended(tx, user)?;
-    if sessions.is_empty() {
-        return Ok(Change::nothing(sessions));
+) -> Result<Change<Vec<SessionId>>, Failure<Error>> {
+    if tx.has_ended(actor.session) {
+        return Err(Failure::Refused(Error::Ended));
     }
-    Ok(end_each(tx, user, &sessions, now, tokens_until)?)
+    let sessions = not_ended(tx, actor.user)?;
+    Ok(end_each(tx, actor.user, &sessions, now, tokens_until)?)
 }
 
 pub(super) fn change_password(
@@ -90,7 +94,7 @@ fn not_ended(tx: &Tx<'_>, user: UserId) -> rusqlite::Result<Vec<SessionId>> {
     ids.collect()
 }
 
-/// Ends a session that has not ended: its row, its revocation, its event.
+/// Ends a session that has not ended: its row, its revocation, its event. The row is cleared away as one that expires now.
 pub(super) fn end(
     tx: &mut Tx<'_>,
     user: UserId,
@@ -99,7 +103,8 @@ pub(super) fn end(
     tokens_until: Timestamp,
 ) -> Result<Option<Draft>, Unexpected> {
     let mut statement = tx.conn.prepare_cached(
-        "UPDATE session SET ended_at = ?3 WHERE id = ?1 AND user = ?2 AND ended_at IS NULL",
+        "UPDATE session SET ended_at = ?3, expires_at = min(expires_at, ?3)
+         WHERE id = ?1 AND user = ?2 AND ended_at IS NULL",
     )?;
     if statement.execute((session.as_bytes(), user.as_bytes(), now.0))? == 0 {
         return Ok(None);

@@ -131,7 +131,7 @@ async fn an_end_of_session_is_seen_by_the_send_after_it_in_the_same_batch() {
     let hold = desk.hold();
     let store = desk.store.clone();
     let end = tokio::spawn(async move {
-        store.end_session(alice.user, alice.session, Timestamp(1), Timestamp(i64::MAX)).await
+        store.end_session(alice, alice.session, Timestamp(1), Timestamp(i64::MAX)).await
     });
     tokio::task::yield_now().await;
     let send = desk.begin(desk.message(&alice, chat, "after")).await;

@@ -76,7 +76,7 @@ async fn old_sessions_and_revocations_go_a_few_at_a_time() {
     for n in 0..40 {
         let old = session(&desk, &alice, 1, DAY);
         desk.store.insert_session(new_session(&old, RefreshTokenHash([n; 32]))).await.unwrap();
-        desk.store.end_session(alice.user, old.id, Timestamp(2), Timestamp(DAY)).await.unwrap();
+        desk.store.end_session(alice, old.id, Timestamp(2), Timestamp(DAY)).await.unwrap();
     }
     let recent = session(&desk, &alice, 1, 2 * DAY);
     desk.store.insert_session(new_session(&recent, RefreshTokenHash([50; 32]))).await.unwrap();

@@ -283,7 +283,7 @@ impl Desk {
     /// Ends somebody's session.
     pub async fn log_out(&self, person: &Person) {
         let now = self.make.now();
-        let ended = self.store.end_session(person.id(), person.session.id, now, now.plus_seconds(660)).await;
+        let ended = self.store.end_session(person.actor, person.session.id, now, now.plus_seconds(660)).await;
         ended.expect("the session ends");
     }
 

@@ -144,10 +144,24 @@ pub async fn ending_a_session_twice_is_once(desk: Desk) {
 /// Also not by naming it.
 pub async fn nobody_ends_another_ones_session(desk: Desk) {
     let [alice, mallory] = desk.people(["alice", "mallory"]).await;
-    let as_mallory = Person { user: mallory.user.clone(), ..alice.clone() };
+    let as_mallory = Person { session: alice.session.clone(), ..mallory.clone() };
     desk.silently(desk.log_out(&as_mallory)).await;
     assert_eq!(revoked(&desk).await, []);
     desk.group([&alice]).await;
+}
+
+/// Or a stolen device, ended from another one, would end all the others a moment later.
+pub async fn one_whose_session_has_ended_ends_no_other(desk: Desk) {
+    let alice = desk.person("alice").await;
+    let stolen = desk.log_in(&alice.user).await;
+    desk.log_out(&stolen).await;
+    let now = desk.make.now();
+    let ending = desk.store.end_session(stolen.actor, alice.session.id, now, now);
+    let refused = desk.silently(ending).await;
+    assert!(matches!(refused, Err(Error::Ended)), "{refused:?}");
+    let refused = desk.silently(desk.store.end_all_sessions(stolen.actor, now, now)).await;
+    assert!(matches!(refused, Err(Error::Ended)), "{refused:?}");
+    assert_eq!(list(&desk, &alice).await, [alice.session.id]);
 }
 
 /// After that no token of the session is about.
@@ -193,14 +207,15 @@ pub async fn all_sessions_end_at_once(desk: Desk) {
     let [phone, tablet] = [desk.log_in(&alice.user).await, desk.log_in(&alice.user).await];
     desk.log_out(&tablet).await;
     let now = desk.make.now();
-    let end_all = || desk.store.end_all_sessions(alice.id(), now, now.plus_seconds(660));
+    let end_all = || desk.store.end_all_sessions(alice.actor, now, now.plus_seconds(660));
     let (ended, events) = desk.publishes(end_all()).await;
     let expected = HashSet::from([alice.session.id, phone.session.id]);
     assert_eq!(ended.unwrap().into_iter().collect::<HashSet<_>>(), expected);
     assert_eq!(events.len(), 2);
     assert_eq!(revoked(&desk).await.len(), 3);
     assert_eq!(list(&desk, &alice).await, []);
-    assert_eq!(desk.silently(end_all()).await.unwrap(), []);
+    let refused = desk.silently(end_all()).await;
+    assert!(matches!(refused, Err(Error::Ended)), "its own is among them: {refused:?}");
 }
 
 /// However its clock stood: one that took its time while the session was alive may be written after one that took it later.
@@ -215,7 +230,7 @@ pub async fn a_refresh_that_comes_after_the_end_is_refused(desk: Desk) {
         let ended = if by_password {
             desk.store.change_password(change).await.unwrap()
         } else {
-            desk.store.end_all_sessions(alice.id(), change.now, change.tokens_until).await.unwrap()
+            desk.store.end_all_sessions(alice.actor, change.now, change.tokens_until).await.unwrap()
         };
         assert!(ended.contains(&session.id), "by the password: {by_password}");
         let refused = desk.silently(desk.store.rotate_refresh_token(early)).await;

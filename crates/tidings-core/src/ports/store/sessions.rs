@@ -86,24 +86,30 @@ pub trait SessionStore: Send + Sync + 'static {
     /// session ends in the same commit, as by [`Self::end_session`].
     async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, sessions::Error>;
 
-    /// Ends a session, with a revocation and an event in the user's stream. Twice is once. False where the user has none of
-    /// this id.
+    /// Ends a session of the actor's user, with a revocation and an event in the user's stream. Twice is once. False where
+    /// the user has none of this id.
+    ///
+    /// # Errors
+    /// [`sessions::Error::Ended`] where the actor's own has ended, and it is another one that is to end.
     async fn end_session(
         &self,
-        user: UserId,
+        actor: Actor,
         session: SessionId,
         now: Timestamp,
         tokens_until: Timestamp,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, sessions::Error>;
 
-    /// Ends all sessions of the user that have not ended, also what has expired: so a refresh that comes after it finds its
+    /// Ends all sessions of the actor's user that have not ended, also what has expired: so a refresh that comes after it finds its
     /// session ended, whatever its clock said. As by [`Self::end_session`]; gives which.
+    ///
+    /// # Errors
+    /// [`sessions::Error::Ended`] where the actor's own has ended already: whoever asks with it is out, and ends nobody.
     async fn end_all_sessions(
         &self,
-        user: UserId,
+        actor: Actor,
         now: Timestamp,
         tokens_until: Timestamp,
-    ) -> Result<Vec<SessionId>, StoreError>;
+    ) -> Result<Vec<SessionId>, sessions::Error>;
 
     /// Puts a new password in the place of the known one, and ends the user's sessions but the actor's, as by
     /// [`Self::end_all_sessions`], in the same commit; gives which.
