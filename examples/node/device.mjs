@@ -150,9 +150,14 @@ function enter(conversation) {
   tell(`${conversation.title}. Type to send.`);
 }
 
-async function line({ seq, senderId, content }) {
-  if (!names.has(senderId)) names.set(senderId, (await api("GET", `/api/users/${senderId}`)).displayName);
-  return `#${seq} ${names.get(senderId)}: ${content}`;
+async function nameOf(userId) {
+  if (!names.has(userId)) names.set(userId, (await api("GET", `/api/users/${userId}`)).displayName);
+  return names.get(userId);
+}
+
+async function line({ seq, senderId, content, version, deletedBy, reactions }) {
+  const text = deletedBy ? "(deleted)" : content + (version > 1 ? " (edited)" : "");
+  return `#${seq} ${await nameOf(senderId)}: ${text}${reactions.map(({ emoji, count }) => ` ${emoji} ${count}`).join("")}`;
 }
 
 async function show(message) {
@@ -162,6 +167,11 @@ async function show(message) {
   conversation.shown = message.seq;
   if (held) held.messages += 1;
   tell((conversation === here ? "" : `[${conversation.title}] `) + (await line(message)));
+}
+
+// Whether something happened to a message that is on the screen: all others are as they are now when they are loaded.
+function isShown({ conversationId, seq }) {
+  return seq <= (conversations.get(conversationId)?.shown ?? 0);
 }
 
 // ---- loading (4) ----------------------------------------------------------------------------------------------
@@ -229,6 +239,18 @@ async function fill(stream) {
 const events = {
   "conversation:created": (conversation) => enter(know(conversation)),
   "message:new": show,
+  async "message:edited"(message) {
+    if (isShown(message)) tell(`Edited: ${await line(message)}`);
+  },
+  async "message:deleted"(event) {
+    if (isShown(event)) tell(`Deleted: #${event.seq}, by ${await nameOf(event.deletedBy)}.`);
+  },
+  "reaction:added": (event) => isShown(event) && tell(`On #${event.seq}: ${event.emoji} ${event.count}`),
+  "reaction:removed": (event) => isShown(event) && tell(`On #${event.seq}: ${event.emoji} ${event.count}`),
+  "reactions:changed"(event) {
+    const all = event.reactions.map(({ emoji, count }) => `${emoji} ${count}`).join(" ");
+    if (isShown(event)) tell(`On #${event.seq}: ${all || "nothing any more"}`);
+  },
   async "participant:joined"(event) {
     names.set(event.userId, event.user.displayName);
     if (event.userId === me.id) await load(event.conversationId);
@@ -353,6 +375,18 @@ const commands = {
   async history() {
     for (const message of (await history(placeToType(), "")).messages) say(await line(message));
   },
+  async edit(seq, ...words) {
+    await api("PATCH", `/api/messages/${await idAt(seq)}`, { content: words.join(" ") });
+  },
+  async delete(seq) {
+    await api("DELETE", `/api/messages/${await idAt(seq)}`);
+  },
+  async react(seq, emoji = "👍") {
+    await api("POST", `/api/messages/${await idAt(seq)}/reactions`, { emoji });
+  },
+  async unreact(seq, emoji = "👍") {
+    await api("DELETE", `/api/messages/${await idAt(seq)}/reactions/${encodeURIComponent(emoji)}`);
+  },
   async retry() {
     await sending;
     if (!last || !online) throw new Error(last ? "We are offline." : "Nothing was sent yet.");
@@ -369,13 +403,24 @@ const commands = {
     [wanted, refusals] = [true, 0];
     socket.connect();
   },
-  help: () => say("/direct NAME  /group TITLE NAME…  /history  /retry  /offline  /online  /quit"),
+  help() {
+    say("/direct NAME  /group TITLE NAME…  /history  /edit NUMBER TEXT  /delete NUMBER  /react NUMBER EMOJI");
+    say("/unreact NUMBER EMOJI  /retry  /offline  /online  /quit");
+  },
   quit: () => process.exit(0),
 };
 
 function placeToType() {
   if (!here) throw new Error("Where to? Try /direct NAME.");
   return here;
+}
+
+async function idAt(seq) {
+  const number = Number(String(seq).replace("#", ""));
+  const { messages } = await history(placeToType(), `&around=${number || 0}`);
+  const found = messages.find((message) => message.seq === number);
+  if (!found) throw new Error("Which message? Say its number.");
+  return found.id;
 }
 
 async function typed(text) {

@@ -91,6 +91,8 @@ fn every_link_of_the_documents_leads_somewhere() {
         "docs/api.md",
         "docs/performance.md",
         "docs/operate/single-node.md",
+        "docs/subsystems/messages.md",
+        "docs/subsystems/sessions.md",
     ];
     for document in documents {
         let path = repository().join(document);

@@ -48,7 +48,7 @@ async fn events_that_do_not_exist_and_those_to_come_are_told_apart() {
     let server = TestServer::start().await;
     let alice = server.user("alice").await;
     let mut device = alice.connect().await;
-    assert_eq!(device.call("message:edit", json!({})).await["code"], "not_supported");
+    assert_eq!(device.call("typing:start", json!({})).await["code"], "not_supported");
     assert_eq!(device.call("message:explode", json!({})).await["code"], "unknown_event");
     device.expect_nothing().await;
 }

@@ -275,11 +275,17 @@ const MESSAGES: usize = 200;
 
 /// The least that a queue may hold for messages of this size.
 async fn with_small_queues() -> TestServer {
-    let frame =
-        Limits { content_bytes_max: CONTENT, metadata_bytes_max: 2, ..Limits::default() }.frame_bytes_max();
+    let frame = Limits {
+        content_bytes_max: CONTENT,
+        metadata_bytes_max: 2,
+        message_emoji_max: 1,
+        ..Limits::default()
+    }
+    .frame_bytes_max();
     TestServer::with_limits(&[
         ("content_bytes_max", CONTENT),
         ("metadata_bytes_max", 2),
+        ("message_emoji_max", 1),
         ("connection_queue_bytes_max", 4 * frame),
         ("sync_stream_events_max", 10_000),
     ])

@@ -45,11 +45,11 @@ macro_rules! limits {
 }
 
 impl Limits {
-    /// What one event may take as JSON, in bytes, at the most: text that is all escapes grows sixfold, and 32 KiB are
-    /// plenty for everything else in a frame.
+    /// What one event may take as JSON, in bytes, at the most: text that is all escapes grows sixfold, an emoji names ten
+    /// people with 39 bytes each, and 32 KiB are plenty for everything else in a frame.
     #[must_use]
     pub fn frame_bytes_max(&self) -> usize {
-        6 * self.content_bytes_max + self.metadata_bytes_max + 32 * 1024
+        6 * self.content_bytes_max + self.metadata_bytes_max + 600 * self.message_emoji_max + 32 * 1024
     }
 }
 
