@@ -5,5 +5,6 @@ mod connect;
 mod drain;
 mod messages;
 mod polling;
+mod receipts;
 mod recovery;
 mod resume;

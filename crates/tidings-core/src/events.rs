@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use crate::accounts::User;
 use crate::clock::Timestamp;
-use crate::conversations::{Conversation, Membership, Participant};
+use crate::conversations::{Conversation, Marks, Membership, Participant};
 use crate::ids::{ConversationId, LogId, MessageId, Pos, SessionId, StreamId, UserId};
 use crate::messages::Message;
 use crate::reactions::{Reaction, ReactionChange};
+use crate::receipts::{Receipt, ReceiptKind};
 
 /// One event at its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,21 @@ pub enum EventBody {
     },
     /// Something happened to a message that is not the reader's to read. No store keeps it.
     Withheld,
+    /// People have read up to here.
+    MessagesRead(Vec<Receipt>),
+    /// Devices of people have received up to here.
+    MessagesDelivered(Vec<Receipt>),
+    /// The actor's own marks have moved, which others are not told.
+    OwnMarks {
+        /// Where.
+        conversation: ConversationId,
+        /// In the interval that begins here.
+        from_pos: Pos,
+        /// Which of them is the news.
+        kind: ReceiptKind,
+        /// As they are now.
+        marks: Marks,
+    },
     /// A conversation was made, with its first people.
     ConversationCreated {
         /// As it was made.
@@ -102,6 +118,8 @@ pub enum Thing {
     Text(MessageId),
     /// What is on a message.
     Reactions(MessageId),
+    /// How far the reader has come in a conversation.
+    OwnMarks(ConversationId, ReceiptKind),
     /// What is nothing to the reader, in a stream.
     Withheld(StreamId),
 }
@@ -122,6 +140,9 @@ impl EventBody {
             }
             Self::MessageSent(_)
             | Self::Withheld
+            | Self::MessagesRead(_)
+            | Self::MessagesDelivered(_)
+            | Self::OwnMarks { .. }
             | Self::ConversationCreated { .. }
             | Self::ParticipantJoined(_)
             | Self::ParticipantLeft { .. }
@@ -168,7 +189,10 @@ impl Event {
             }
             EventBody::ReactionsChanged { message, .. } => Some(Thing::Reactions(*message)),
             EventBody::Withheld => Some(Thing::Withheld(self.stream)),
+            EventBody::OwnMarks { conversation, kind, .. } => Some(Thing::OwnMarks(*conversation, *kind)),
             EventBody::MessageSent(_)
+            | EventBody::MessagesRead(_)
+            | EventBody::MessagesDelivered(_)
             | EventBody::ConversationCreated { .. }
             | EventBody::UserRegistered(_)
             | EventBody::SessionEnded { .. } => None,
@@ -203,7 +227,10 @@ impl Event {
             EventBody::ParticipantJoined(_)
             | EventBody::ParticipantLeft { .. }
             | EventBody::UserRegistered(_) => NAMES,
-            EventBody::SessionEnded { .. } | EventBody::Withheld => 0,
+            EventBody::MessagesRead(receipts) | EventBody::MessagesDelivered(receipts) => {
+                size_of_val(&**receipts)
+            }
+            EventBody::SessionEnded { .. } | EventBody::OwnMarks { .. } | EventBody::Withheld => 0,
         };
         size_of::<Self>() + body
     }

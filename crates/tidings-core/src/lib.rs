@@ -24,6 +24,7 @@ pub mod messages;
 pub mod ports;
 pub mod reactions;
 mod readiness;
+pub mod receipts;
 pub mod services;
 pub mod sessions;
 pub mod sync;

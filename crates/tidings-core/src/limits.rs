@@ -163,6 +163,18 @@ pub const TAIL_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const ROSTER_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Groups with more members keep a list of those who are on the node; below, looking each up is as cheap.
 pub const ROSTER_LOCAL_ABOVE: usize = 256;
+/// Groups with more people tell nobody who has read what, but each reader's own devices.
+pub const RECEIPTS_PARTICIPANTS_MAX: usize = 100;
+/// Receipts that one event carries: 32 bytes each of the 256 that an event may say.
+pub const RECEIPTS_AN_EVENT: usize = 8;
+/// Receipts of a conversation are written at most this often, in milliseconds.
+pub const RECEIPTS_GATHERED_MS: u64 = 500;
+/// Devices whose receipts in one conversation may wait for that; the next is refused as overloaded.
+pub const RECEIPTS_WAITING_MAX: usize = 10_000;
+/// People whose receipts one commit takes.
+pub const RECEIPTS_WRITTEN_MAX: usize = 128;
+/// Conversations in the answer to what is unread.
+pub const UNREAD_CONVERSATIONS_MAX: usize = 1_000;
 /// Verified access tokens that are remembered, each about 150 bytes.
 pub const VERIFIED_TOKENS_MAX: usize = 100_000;
 

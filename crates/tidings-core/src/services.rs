@@ -10,6 +10,7 @@ use crate::idempotency::RequestMacs;
 use crate::ids::IdSource;
 use crate::limits::Limits;
 use crate::ports::store::Store;
+use crate::receipts::Receipts;
 use crate::sessions::{AccessTokens, RefreshSecret, Revocations};
 use crate::sync::RecoveryIds;
 
@@ -34,6 +35,7 @@ pub struct Services {
     pub(crate) request_macs: RequestMacs,
     pub(crate) conversation_ids: ConversationIds,
     pub(crate) recovery_ids: RecoveryIds,
+    pub(crate) receipts: Arc<Receipts>,
     pub(crate) cold_catch_ups: tokio::sync::Semaphore,
 }
 
@@ -67,6 +69,7 @@ impl Services {
             request_macs: RequestMacs::new(&secret),
             conversation_ids: ConversationIds::new(&secret),
             recovery_ids: RecoveryIds::new(&secret, parts.store.epoch()),
+            receipts: Receipts::new(Arc::clone(&parts.store), Arc::clone(&parts.clock)),
             cold_catch_ups: tokio::sync::Semaphore::new(parts.limits.sync_cold_max),
             store: parts.store,
             clock: parts.clock,

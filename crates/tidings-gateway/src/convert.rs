@@ -6,6 +6,7 @@ pub mod events;
 pub mod ids;
 pub mod messages;
 pub mod reactions;
+pub mod receipts;
 pub mod sessions;
 pub mod sync;
 

@@ -10,6 +10,7 @@ mod jwks;
 mod messages;
 mod participants;
 mod reactions;
+mod receipts;
 mod server_info;
 mod sessions;
 mod sync;
@@ -61,6 +62,10 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
                 .put(messages::patch_message)
                 .delete(messages::delete_message),
         )
+        .route("/api/conversations/{id}/read", post(receipts::post_read))
+        .route("/api/conversations/{id}/delivered", post(receipts::post_delivered))
+        .route("/api/conversations/{id}/unread", post(receipts::post_unread))
+        .route("/api/unread", get(receipts::get_unread))
         .route("/api/messages/{id}/edits", get(messages::get_edits))
         .route("/api/messages/{id}/reactions", post(reactions::post_reaction))
         .route("/api/messages/{id}/reactions/{emoji}", delete(reactions::delete_reaction))

@@ -7,6 +7,7 @@ pub(crate) mod ack;
 mod connect;
 mod messages;
 mod reactions;
+mod receipts;
 mod replay;
 mod session;
 #[cfg(feature = "fail-points")]
@@ -38,15 +39,8 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 const EXPIRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Events of the published API that this version does not serve.
-const NOT_SERVED: [&str; 7] = [
-    "messages:read",
-    "messages:delivered",
-    "typing:start",
-    "typing:stop",
-    "conversation:open",
-    "conversation:close",
-    "presence:set",
-];
+const NOT_SERVED: [&str; 5] =
+    ["typing:start", "typing:stop", "conversation:open", "conversation:close", "presence:set"];
 
 /// What the Socket.IO server calls.
 pub struct SocketHandler {
@@ -152,6 +146,8 @@ async fn answer(
         "message:delete" => messages::on_message_delete(services, &actor, event).await,
         "reaction:add" => reactions::on_reaction_add(services, &actor, event).await,
         "reaction:remove" => reactions::on_reaction_remove(services, &actor, event).await,
+        "messages:read" => receipts::on_messages_read(services, &actor, event).await,
+        "messages:delivered" => receipts::on_messages_delivered(services, &actor, event).await,
         "sync" => sync::on_sync(services, &actor, event).await,
         "session:renew" => session::on_session_renew(services, hub, connection, event),
         name if NOT_SERVED.contains(&name) => {

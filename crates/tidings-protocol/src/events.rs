@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::accounts::User;
 use crate::conversations::SharedConversation;
 use crate::messages::{Message, Reaction};
+use crate::receipts::MarksMoved;
 
 /// An event at its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -49,6 +50,10 @@ pub enum EventBody {
     ReactionsChanged(ReactionsChanged),
     /// `stream:advanced`.
     StreamAdvanced(StreamAdvanced),
+    /// `messages:read`.
+    MessagesRead(MarksMoved),
+    /// `messages:delivered`.
+    MessagesDelivered(MarksMoved),
     /// `conversation:created`.
     ConversationCreated(SharedConversation),
     /// `participant:joined`.
@@ -63,7 +68,7 @@ pub enum EventBody {
 
 impl EventBody {
     /// Every name there is.
-    pub const NAMES: [&'static str; 12] = [
+    pub const NAMES: [&'static str; 14] = [
         "message:new",
         "message:edited",
         "message:deleted",
@@ -71,6 +76,8 @@ impl EventBody {
         "reaction:removed",
         "reactions:changed",
         "stream:advanced",
+        "messages:read",
+        "messages:delivered",
         "conversation:created",
         "participant:joined",
         "participant:left",
@@ -83,6 +90,7 @@ impl EventBody {
     pub fn name(&self) -> &'static str {
         let [message_new, message_edited, message_deleted, rest @ ..] = Self::NAMES;
         let [reaction_added, reaction_removed, reactions_changed, stream_advanced, rest @ ..] = rest;
+        let [messages_read, messages_delivered, rest @ ..] = rest;
         let [conversation_created, joined, left, user_updated, session_ended] = rest;
         match self {
             Self::MessageNew(_) => message_new,
@@ -92,6 +100,8 @@ impl EventBody {
             Self::ReactionRemoved(_) => reaction_removed,
             Self::ReactionsChanged(_) => reactions_changed,
             Self::StreamAdvanced(_) => stream_advanced,
+            Self::MessagesRead(_) => messages_read,
+            Self::MessagesDelivered(_) => messages_delivered,
             Self::ConversationCreated(_) => conversation_created,
             Self::ParticipantJoined(_) => joined,
             Self::ParticipantLeft(_) => left,

@@ -12,6 +12,7 @@ pub mod messages;
 mod metadata;
 pub mod not_served;
 pub mod problem;
+pub mod receipts;
 pub mod secret;
 pub mod server;
 pub mod sessions;

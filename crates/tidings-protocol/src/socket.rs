@@ -173,6 +173,38 @@ pub struct ReactionsAck {
     pub reactions: Vec<Reaction>,
 }
 
+/// `messages:read` and `messages:delivered`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MarkEvent {
+    /// Where.
+    pub conversation_id: String,
+    /// Up to and with this message.
+    pub seq: u64,
+}
+
+/// The ack of `messages:read`: it is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadAck {
+    /// True.
+    pub ok: bool,
+    /// You have read up to and with this message.
+    pub read_seq: u64,
+    /// How many messages that leaves.
+    pub unread: u64,
+}
+
+/// The ack of `messages:delivered`: it is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveredAck {
+    /// True.
+    pub ok: bool,
+    /// Your devices have received up to and with this message.
+    pub delivered_seq: u64,
+}
+
 /// `session:renew`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

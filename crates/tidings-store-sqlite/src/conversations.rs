@@ -11,7 +11,7 @@ mod view;
 #[cfg(test)]
 pub(crate) use count::{JOINED_SQL, LEFT_SQL};
 pub(crate) use create::role_at_creation;
-pub(crate) use membership::PRESENT;
+pub(crate) use membership::{MEMBERSHIP, PRESENT};
 #[cfg(test)]
 pub(crate) use remove::OWNERS_SQL;
 pub(crate) use view::seen_pos;

@@ -6,6 +6,7 @@
 
 pub(crate) mod hydrate;
 mod log;
+mod receipts;
 mod roster;
 mod streams;
 
@@ -14,15 +15,16 @@ use rusqlite::{Connection, Error, Row};
 use tidings_core::clock::Timestamp;
 use tidings_core::conversations::Membership;
 use tidings_core::events::EventBody;
-use tidings_core::ids::{LogId, MessageId, Pos, Seq, SessionId, StreamId, UserId};
+use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, Seq, SessionId, StreamId, UserId};
 use tidings_core::reactions::ReactionChange;
+use tidings_core::receipts::ReceiptKind;
 
 use crate::rows::{int, log_id, pos, stream, unreadable};
 use crate::write::{Draft, Unexpected};
 
 pub(crate) use streams::{Found, fill_page, found_of};
 #[cfg(test)]
-pub(crate) use {roster::ROSTER_SQL, streams::OTHERS_SQL};
+pub(crate) use {roster::BARRED_SQL, roster::ROSTER_SQL, streams::OTHERS_SQL};
 
 /// What happened, by number. 0 is special: sent events stand in no index but the message's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +39,14 @@ pub(crate) enum Kind {
     MessageDeleted = 7,
     ReactionAdded = 8,
     ReactionRemoved = 9,
+    MessagesRead = 10,
+    MessagesDelivered = 11,
+    OwnRead = 12,
+    OwnDelivered = 13,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 14] = [
         Self::Sent,
         Self::ConversationCreated,
         Self::ParticipantJoined,
@@ -51,6 +57,10 @@ impl Kind {
         Self::MessageDeleted,
         Self::ReactionAdded,
         Self::ReactionRemoved,
+        Self::MessagesRead,
+        Self::MessagesDelivered,
+        Self::OwnRead,
+        Self::OwnDelivered,
     ];
 
     fn from_number(number: i64) -> Option<Self> {
@@ -92,6 +102,10 @@ impl EventRow {
 
     pub(crate) fn session(&self) -> rusqlite::Result<SessionId> {
         self.id().map(SessionId::from_bytes)
+    }
+
+    pub(crate) fn conversation(&self) -> rusqlite::Result<ConversationId> {
+        self.id().map(ConversationId::from_bytes)
     }
 
     fn id(&self) -> rusqlite::Result<[u8; 16]> {
@@ -194,6 +208,19 @@ fn encode(body: &EventBody) -> Result<(Kind, Value, Option<Vec<u8>>), Unexpected
         EventBody::ReactionsChanged { .. } | EventBody::Withheld => {
             return Err(Unexpected::Broken("an event that is made for a reader was to be stored"));
         }
+        EventBody::MessagesRead(receipts) => {
+            (Kind::MessagesRead, Value::Null, Some(receipts::encode(receipts)))
+        }
+        EventBody::MessagesDelivered(receipts) => {
+            (Kind::MessagesDelivered, Value::Null, Some(receipts::encode(receipts)))
+        }
+        EventBody::OwnMarks { conversation, from_pos, kind, marks } => {
+            let kind = match kind {
+                ReceiptKind::Read => Kind::OwnRead,
+                ReceiptKind::Delivered => Kind::OwnDelivered,
+            };
+            (kind, id(conversation.as_bytes()), Some(receipts::encode_own(*from_pos, marks)))
+        }
         EventBody::ConversationCreated { participants, .. } => {
             let first = participants.first();
             let data = first.map(|first| EntryData::of(&first.membership).encode());
@@ -236,7 +263,6 @@ pub(crate) fn insert(conn: &Connection, draft: &Draft) -> Result<(), Unexpected>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidings_core::ids::ConversationId;
     use uuid::Uuid;
 
     fn sent(data: Vec<u8>) -> EventRow {

@@ -23,6 +23,7 @@ mod migrations;
 mod open;
 mod reactions;
 mod read;
+mod receipts;
 mod rows;
 mod sessions;
 mod state;

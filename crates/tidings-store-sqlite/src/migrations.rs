@@ -26,6 +26,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0003_message_changes.sql"),
     },
     Migration { number: 4, name: "open_sessions", sql: include_str!("../migrations/0004_open_sessions.sql") },
+    Migration { number: 5, name: "receipts", sql: include_str!("../migrations/0005_receipts.sql") },
 ];
 
 /// Brings the schema to this program's, or says why it cannot be.

@@ -17,12 +17,14 @@ use tidings_core::accounts::{PasswordHash, User};
 use tidings_core::clock::{Clock, ManualClock, Timestamp};
 use tidings_core::conversations::{ConversationIds, ConversationKind};
 use tidings_core::idempotency::{IdempotencyKey, KeyedRequest, RequestMac, RequestMacs};
-use tidings_core::ids::{AppId, ClientMessageId, ConversationId, IdSource, MessageId, SessionId, UserId};
+use tidings_core::ids::{
+    AppId, ClientMessageId, ConversationId, IdSource, MessageId, Seq, SessionId, UserId,
+};
 use tidings_core::limits::Limits;
 use tidings_core::messages::MessageKind;
 use tidings_core::ports::store::{
-    AddParticipants, AddReaction, AppendMessage, DeleteMessage, EditMessage, NewConversation, NewSession,
-    RemoveParticipant, RemoveReaction,
+    AddParticipants, AddReaction, AdvanceMarks, AppendMessage, DeleteMessage, EditMessage, MarkRequest,
+    MarkUnread, NewConversation, NewSession, RemoveParticipant, RemoveReaction,
 };
 use tidings_core::sessions::{Actor, RefreshTokenHash, Session};
 
@@ -225,6 +227,25 @@ impl Values {
             emoji: added.emoji.clone(),
             now: self.now(),
         }
+    }
+
+    /// Somebody has read and received so much.
+    #[must_use]
+    pub fn marks(
+        &self,
+        actor: &Actor,
+        conversation: ConversationId,
+        read: Option<Seq>,
+        delivered: Option<Seq>,
+    ) -> AdvanceMarks {
+        let marks = vec![MarkRequest { actor: *actor, read, delivered }];
+        AdvanceMarks { conversation, marks, now: self.now() }
+    }
+
+    /// From this message on everything is to be unread again.
+    #[must_use]
+    pub fn unread_from(&self, actor: &Actor, conversation: ConversationId, seq: Seq) -> MarkUnread {
+        MarkUnread { actor: *actor, conversation, seq, now: self.now() }
     }
 
     /// These are to come in, up to 1,000 in all.

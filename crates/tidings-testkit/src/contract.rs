@@ -144,6 +144,13 @@ macro_rules! store_contract {
             marks {
                 sending_moves_the_senders_marks_alone
                 unread_counts_from_joining_and_ends_with_leaving
+                what_was_read_is_told_once_and_never_taken_back
+                what_was_received_is_told_where_it_was_not_read
+                many_receipts_are_told_together
+                one_refused_receipt_stops_nobody_else
+                marking_unread_goes_back_for_oneself_alone
+                in_a_large_group_receipts_are_the_readers_own
+                marks_stand_after_a_restart
             }
             history {
                 the_latest_page_and_back_to_the_beginning

@@ -16,6 +16,7 @@ mod conversations;
 mod events;
 mod messages;
 mod reactions;
+mod receipts;
 mod sessions;
 
 pub use accounts::AccountStore;
@@ -25,15 +26,22 @@ pub use events::{
 };
 pub use messages::{AppendMessage, DeleteMessage, EditMessage, MessageStore};
 pub use reactions::{AddReaction, ReactionStore, RemoveReaction};
+pub use receipts::{AdvanceMarks, MarkRequest, MarkUnread, ReceiptStore};
 pub use sessions::{NewSession, PasswordChange, Revocation, Rotation, SessionStore};
 
 /// Everything a store does.
 pub trait Store:
-    AccountStore + SessionStore + ConversationStore + MessageStore + ReactionStore + EventStore
+    AccountStore + SessionStore + ConversationStore + MessageStore + ReactionStore + ReceiptStore + EventStore
 {
 }
 
 impl<T> Store for T where
-    T: AccountStore + SessionStore + ConversationStore + MessageStore + ReactionStore + EventStore
+    T: AccountStore
+        + SessionStore
+        + ConversationStore
+        + MessageStore
+        + ReactionStore
+        + ReceiptStore
+        + EventStore
 {
 }

@@ -1,14 +1,17 @@
 //! Durable events: the frame that everybody gets, encoded once.
 
 use tidings_core::accounts::User;
-use tidings_core::conversations::Membership;
+use tidings_core::conversations::{Marks, Membership};
 use tidings_core::events::{Event, EventBody};
-use tidings_core::ids::{Seq, UserId};
+use tidings_core::ids::{ConversationId, Seq, StreamId, UserId};
 use tidings_core::messages::Message;
 use tidings_core::reactions::ReactionChange;
+use tidings_core::receipts::{Receipt, ReceiptKind};
 use tidings_core::sync::Token;
 use tidings_protocol::events as wire;
+use tidings_protocol::receipts::MarksMoved;
 
+use super::ids::KnownForm;
 use super::{accounts, conversations, messages, reactions};
 
 /// The event at its place. `next` resumes after it; replayed frames carry none.
@@ -37,6 +40,13 @@ fn body(event: &Event) -> wire::EventBody {
                 seq: message.seq.0,
                 reactions: reactions::shared(reactions),
             })
+        }
+        EventBody::MessagesRead(receipts) => wire::EventBody::MessagesRead(marks_moved(event, receipts)),
+        EventBody::MessagesDelivered(receipts) => {
+            wire::EventBody::MessagesDelivered(marks_moved(event, receipts))
+        }
+        EventBody::OwnMarks { conversation, kind, marks, .. } => {
+            own_marks(event, *conversation, *kind, marks)
         }
         EventBody::Withheld => wire::EventBody::StreamAdvanced(wire::StreamAdvanced {}),
         EventBody::ConversationCreated { conversation, participants } => {
@@ -77,6 +87,32 @@ fn reaction(event: &Event, change: &ReactionChange) -> wire::ReactionChange {
         user_id: event.actor.to_string(),
         emoji: change.emoji.clone(),
         count: change.count(),
+    }
+}
+
+fn marks_moved(event: &Event, receipts: &[Receipt]) -> MarksMoved {
+    let conversation = match event.stream {
+        StreamId::Conversation(id) => id,
+        // It stands in a conversation's stream, and nowhere else.
+        StreamId::User(_) => ConversationId::NOBODY,
+    };
+    super::receipts::marks_moved(conversation, receipts)
+}
+
+/// In the stream of the person whose they are.
+fn own_marks(
+    event: &Event,
+    conversation: ConversationId,
+    kind: ReceiptKind,
+    marks: &Marks,
+) -> wire::EventBody {
+    let moved = |seq| {
+        let receipt = Receipt { user: event.actor, seq, at: event.at };
+        super::receipts::marks_moved(conversation, &[receipt])
+    };
+    match kind {
+        ReceiptKind::Read => wire::EventBody::MessagesRead(moved(marks.read_seq)),
+        ReceiptKind::Delivered => wire::EventBody::MessagesDelivered(moved(marks.delivered_seq)),
     }
 }
 

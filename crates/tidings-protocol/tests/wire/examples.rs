@@ -17,11 +17,15 @@ use tidings_protocol::messages::{
     ReactionRequest, ReplyTo, SendMessageRequest,
 };
 use tidings_protocol::problem::{FieldProblem, Problem};
+use tidings_protocol::receipts::{
+    DeliveredMark, MarkRequest, MarksMoved, ReadMark, Receipt, UnreadConversation, UnreadList,
+};
 use tidings_protocol::server::{Health, Jwks, ServerInfo};
 use tidings_protocol::sessions::{LoginRequest, RefreshRequest, Session, SessionList, SignedIn, Tokens};
 use tidings_protocol::socket::{
-    ConnectAuth, DeleteMessageEvent, Denied, EditMessageEvent, MessageAck, ReactionEvent, ReactionsAck,
-    Ready, RefusedAck, RenewSessionAck, RenewSessionEvent, ReplayedPage, Reset, SendMessageEvent, SyncAck,
+    ConnectAuth, DeleteMessageEvent, DeliveredAck, Denied, EditMessageEvent, MarkEvent, MessageAck,
+    ReactionEvent, ReactionsAck, ReadAck, Ready, RefusedAck, RenewSessionAck, RenewSessionEvent,
+    ReplayedPage, Reset, SendMessageEvent, SyncAck,
 };
 use tidings_protocol::sync::{SkippedStream, SyncEvent, SyncRequest, SyncResponse};
 
@@ -224,6 +228,35 @@ pub fn reactions_ack() -> ReactionsAck {
     ReactionsAck { ok: true, reactions: reactions(Some(true)) }
 }
 
+pub fn mark_request() -> MarkRequest {
+    MarkRequest { seq: 7 }
+}
+
+pub fn read_mark() -> ReadMark {
+    ReadMark { read_seq: 7, unread: 2 }
+}
+
+pub fn delivered_mark() -> DeliveredMark {
+    DeliveredMark { delivered_seq: 9 }
+}
+
+pub fn unread_list() -> UnreadList {
+    let one = UnreadConversation { conversation_id: CONVERSATION.into(), unread: 2, mentions: 0 };
+    UnreadList { unread: 2, mentions: 0, conversations: vec![one] }
+}
+
+pub fn mark_event() -> MarkEvent {
+    MarkEvent { conversation_id: CONVERSATION.into(), seq: 7 }
+}
+
+pub fn read_ack() -> ReadAck {
+    ReadAck { ok: true, read_seq: 7, unread: 2 }
+}
+
+pub fn delivered_ack() -> DeliveredAck {
+    DeliveredAck { ok: true, delivered_seq: 9 }
+}
+
 pub fn history_page() -> HistoryPage {
     HistoryPage { messages: vec![message()], pos: 12, has_more_before: true, has_more_after: false }
 }
@@ -328,12 +361,19 @@ pub fn event_bodies() -> Vec<EventBody> {
             reactions: reactions(None),
         }),
         EventBody::StreamAdvanced(StreamAdvanced {}),
+        EventBody::MessagesRead(marks_moved()),
+        EventBody::MessagesDelivered(marks_moved()),
         EventBody::ConversationCreated(shared_conversation()),
         EventBody::ParticipantJoined(change(BOB)),
         EventBody::ParticipantLeft(change(ALICE)),
         EventBody::UserUpdated(user()),
         EventBody::SessionEnded(SessionEnded { session_id: SESSION.into() }),
     ]
+}
+
+fn marks_moved() -> MarksMoved {
+    let marks = vec![Receipt { user_id: BOB.into(), seq: 7, at: AT.into() }];
+    MarksMoved { conversation_id: CONVERSATION.into(), marks }
 }
 
 pub fn frame(own: EventBody) -> Frame<EventBody> {

@@ -55,7 +55,8 @@ fn requests() {
         .with("AddParticipantsRequest", &examples::add_participants_request())
         .with("SendMessageRequest", &examples::send_message_request())
         .with("EditMessageRequest", &examples::edit_message_request())
-        .with("ReactionRequest", &examples::reaction_request());
+        .with("ReactionRequest", &examples::reaction_request())
+        .with("MarkRequest", &examples::mark_request());
     insta::assert_snapshot!(shapes.0);
 }
 
@@ -74,6 +75,9 @@ fn answers() {
         .with("Message", &examples::message())
         .with("MessageVersionList", &examples::message_version_list())
         .with("ReactionList", &examples::reaction_list())
+        .with("ReadMark", &examples::read_mark())
+        .with("DeliveredMark", &examples::delivered_mark())
+        .with("UnreadList", &examples::unread_list())
         .with("HistoryPage", &examples::history_page())
         .with("SyncResponse", &examples::sync_response())
         .with("ServerInfo", &examples::server_info())
@@ -109,6 +113,9 @@ fn socket() {
         .with("message:delete", &examples::delete_message_event())
         .with("reaction:add, reaction:remove", &examples::reaction_event())
         .with("reaction:add ack, reaction:remove ack", &examples::reactions_ack())
+        .with("messages:read, messages:delivered", &examples::mark_event())
+        .with("messages:read ack", &examples::read_ack())
+        .with("messages:delivered ack", &examples::delivered_ack())
         .with("session:renew", &examples::renew_session_event())
         .with("session:renew ack", &examples::renew_session_ack())
         .with("sync", &examples::sync_request())

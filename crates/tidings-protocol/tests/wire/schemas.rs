@@ -1,6 +1,8 @@
 //! Every schema, as the OpenAPI document will have it.
 
-use tidings_protocol::{accounts, conversations, events, messages, problem, server, sessions, socket, sync};
+use tidings_protocol::{
+    accounts, conversations, events, messages, problem, receipts, server, sessions, socket, sync,
+};
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -36,6 +38,13 @@ use utoipa::OpenApi;
     messages::ReactionRequest,
     messages::ReactionList,
     messages::HistoryPage,
+    receipts::MarkRequest,
+    receipts::ReadMark,
+    receipts::DeliveredMark,
+    receipts::UnreadList,
+    receipts::UnreadConversation,
+    receipts::Receipt,
+    receipts::MarksMoved,
     events::Frame<events::EventBody>,
     events::EventBody,
     events::MessageDeleted,
@@ -60,6 +69,9 @@ use utoipa::OpenApi;
     socket::DeleteMessageEvent,
     socket::ReactionEvent,
     socket::ReactionsAck,
+    socket::MarkEvent,
+    socket::ReadAck,
+    socket::DeliveredAck,
     socket::MessageAck,
     socket::SyncAck,
     socket::RefusedAck,

@@ -11,7 +11,7 @@ use crate::rows::{Rows, bound, int, limit as sql_limit, log_id, named, opt_uint,
 pub(crate) const PRESENT: Pos = Pos(u64::MAX);
 
 /// The columns that [`Rows::membership_of`] reads, of a table named `m`.
-const MEMBERSHIP: &str =
+pub(crate) const MEMBERSHIP: &str =
     "m.conversation, m.user, m.from_pos, m.to_pos, m.from_seq, m.to_seq, m.history_from_seq,
     m.from_log, m.to_log, m.joined_at, m.role, m.state, m.read_seq, m.read_ord, m.read_all, m.public_read_seq,
     m.delivered_seq, m.marks_log";

@@ -10,8 +10,9 @@ use tidings_core::conversations::{Marks, Membership, MembershipState, Participan
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, MessageId, StreamId, UserId};
 use tidings_core::reactions::ReactionChange;
+use tidings_core::receipts::ReceiptKind;
 
-use super::{EntryData, EventRow, Kind};
+use super::{EntryData, EventRow, Kind, receipts};
 use crate::conversations::role_at_creation;
 use crate::rows::{Rows, bound, unreadable};
 
@@ -40,6 +41,10 @@ impl Rows<'_> {
             }
             Kind::ReactionAdded => Ok(EventBody::ReactionAdded(self.reaction_change(event)?)),
             Kind::ReactionRemoved => Ok(EventBody::ReactionRemoved(self.reaction_change(event)?)),
+            Kind::MessagesRead => Ok(EventBody::MessagesRead(receipts::decode(event)?)),
+            Kind::MessagesDelivered => Ok(EventBody::MessagesDelivered(receipts::decode(event)?)),
+            Kind::OwnRead => own_marks(event, ReceiptKind::Read),
+            Kind::OwnDelivered => own_marks(event, ReceiptKind::Delivered),
             Kind::ConversationCreated => self.created(event),
             Kind::ParticipantJoined => {
                 let joined = self.entered(event, conversation(event)?, event.user()?, Role::Member)?;
@@ -116,6 +121,11 @@ impl Rows<'_> {
         };
         Ok(Participant { user: self.named_user(user)?, membership })
     }
+}
+
+fn own_marks(event: &EventRow, kind: ReceiptKind) -> rusqlite::Result<EventBody> {
+    let (from_pos, marks) = receipts::decode_own(event)?;
+    Ok(EventBody::OwnMarks { conversation: event.conversation()?, from_pos, kind, marks })
 }
 
 fn message_id(event: &EventRow) -> rusqlite::Result<MessageId> {

@@ -5,7 +5,7 @@ use tidings_core::clock::Timestamp;
 
 use crate::accounts::USER;
 use crate::migrations::migrate;
-use crate::{catch_up, conversations, events, messages, sessions};
+use crate::{catch_up, conversations, events, messages, reactions, receipts, sessions};
 
 fn plan(sql: &str) -> String {
     let conn = Connection::open_in_memory().unwrap();
@@ -130,6 +130,42 @@ fn what_is_to_be_pruned_is_found_by_its_index() {
 fn a_users_sessions_are_found_by_their_index() {
     assert_plan(&sessions::live_sql(), &["SEARCH session USING INDEX session_user (user=?)"]);
     assert_plan(sessions::NOT_ENDED_SQL, &["SEARCH session USING INDEX session_user (user=?)"]);
+}
+
+#[test]
+fn what_is_on_a_message_is_found_by_the_message() {
+    assert_plan(
+        reactions::FIRST_SQL,
+        &["SEARCH reaction USING COVERING INDEX reaction_first (conversation=? AND seq=? AND emoji=?)"],
+    );
+    assert_plan(
+        reactions::OWN_SQL,
+        &["SEARCH reaction USING PRIMARY KEY (conversation=? AND seq=? AND user=?)"],
+    );
+    // At most as many as a message may have: sorted in memory.
+    let counts = plan(reactions::COUNTS_SQL);
+    assert!(
+        counts.contains("SEARCH reaction_count USING PRIMARY KEY (conversation=? AND seq=?)"),
+        "{counts}"
+    );
+}
+
+#[test]
+fn who_may_not_read_is_looked_for_among_those_who_came_since() {
+    let barred = plan(events::BARRED_SQL);
+    assert!(
+        barred.contains(
+            "SEARCH m USING COVERING INDEX membership_joined (conversation=? AND from_pos>? AND from_pos<?)"
+        ),
+        "{barred}"
+    );
+    assert!(barred.contains("SEARCH o USING INDEX membership_user (user=? AND conversation=?)"), "{barred}");
+}
+
+#[test]
+fn what_is_unread_is_found_by_the_user() {
+    let expected = ["SEARCH m USING INDEX membership_user (user=?)", "SEARCH h USING PRIMARY KEY (stream=?)"];
+    assert_plan(&receipts::unread_sql(), &expected);
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub async fn events_give_the_state_of_quiet_groups<D: DataSet>(data_set: impl Fn
 
 /// Mostly talking.
 pub async fn events_give_the_state_of_busy_groups<D: DataSet>(data_set: impl Fn() -> D) {
-    hold(data_set, 1_000..1_150, Mix { send: 50 }).await;
+    hold(data_set, 1_000..1_180, Mix { send: 50 }).await;
 }
 
 async fn hold<D: DataSet>(data_set: impl Fn() -> D, seeds: Range<u64>, mix: Mix) {
@@ -128,6 +128,14 @@ fn assert_told_enough(seen: &BTreeMap<(&str, &str), usize>) {
         ("react", "invalid"),
         ("take back", "done"),
         ("take back", "again"),
+        ("mark", "done"),
+        ("mark", "again"),
+        ("mark", "not_found"),
+        ("mark", "invalid"),
+        ("mark unread", "done"),
+        ("mark unread", "again"),
+        ("mark unread", "not_found"),
+        ("mark unread", "invalid"),
         ("retry with another body", "client_message_id_reused"),
         ("add", "done"),
         ("add", "forbidden"),

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use tidings_core::accounts::User;
 use tidings_core::conversations::{Conversation, Head, Membership, MembershipState};
 use tidings_core::events::{Event, EventBody};
-use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, StreamId, UserId};
+use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, Seq, StreamId, UserId};
 use tidings_core::messages::{Deletion, Message};
 use tidings_core::reactions::{Reaction, ReactionChange, USERS_SHOWN};
+use tidings_core::receipts::Receipt;
 
 /// Everything that events tell of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -136,6 +137,26 @@ pub fn apply(state: &mut State, event: &Event) {
             emoji.retain(|(_, users)| !users.is_empty());
             react(state, id, change);
         }
+        (EventBody::MessagesRead(receipts), StreamId::Conversation(id)) => {
+            for receipt in receipts {
+                read(state, id, receipt);
+            }
+        }
+        (EventBody::MessagesDelivered(receipts), StreamId::Conversation(id)) => {
+            for receipt in receipts {
+                let marks = &mut state.open_interval(id, receipt.user).expect("who receives is in").marks;
+                assert!(receipt.seq > marks.delivered_seq, "it moves");
+                marks.delivered_seq = receipt.seq;
+            }
+        }
+        (EventBody::OwnMarks { conversation, from_pos, marks, .. }, StreamId::User(user)) => {
+            assert_eq!(event.actor, user);
+            let interval = state.open_interval(*conversation, user).expect("who reads is in");
+            assert_eq!(interval.from_pos, *from_pos);
+            assert_ne!(interval.marks, *marks, "something has moved");
+            interval.marks = *marks;
+            assert_eq!(marks.read_ord, ord_at(state, *conversation, marks.read_seq));
+        }
         (body, stream) => panic!("an event in a stream of the wrong kind, {stream}: {body:?}"),
     }
 }
@@ -219,4 +240,21 @@ fn react(state: &mut State, id: ConversationId, change: &ReactionChange) {
     });
     message.reactions = summary.collect();
     assert_eq!(change.reactions, message.reactions);
+}
+
+/// Others see it, and what was read was received.
+fn read(state: &mut State, id: ConversationId, receipt: &Receipt) {
+    let ord = ord_at(state, id, receipt.seq);
+    let marks = &mut state.open_interval(id, receipt.user).expect("who reads is in").marks;
+    assert!(receipt.seq > marks.public_read_seq, "it moves");
+    marks.public_read_seq = receipt.seq;
+    marks.delivered_seq = marks.delivered_seq.max(receipt.seq);
+    if receipt.seq > marks.read_seq {
+        marks.read_seq = receipt.seq;
+        marks.read_ord = ord;
+    }
+}
+
+fn ord_at(state: &State, id: ConversationId, seq: Seq) -> u64 {
+    state.messages.get(&MessageId { conversation: id, seq }).map_or(0, |message| message.ord)
 }

@@ -2,7 +2,7 @@
 
 use tidings_core::conversations::Error as ConversationError;
 use tidings_core::error::{Refusal, StoreError};
-use tidings_core::ids::{ConversationId, MessageId, UserId};
+use tidings_core::ids::{ConversationId, MessageId, Seq, UserId};
 use tidings_core::ports::store::{AddParticipants, AddReaction, AppendMessage, EditMessage, NewConversation};
 
 use crate::builders::mixed;
@@ -24,6 +24,8 @@ pub(super) enum Intention {
     Edit { who: usize, message: MessageId, text: String, version: Option<u32>, stale: bool },
     Delete { who: usize, message: MessageId },
     React { who: usize, message: MessageId, emoji: &'static str, is_added: bool, max: usize },
+    Mark { who: usize, chat: ConversationId, read: Option<Seq>, delivered: Option<Seq> },
+    MarkUnread { who: usize, chat: ConversationId, seq: Seq },
     Direct { who: usize, with: usize },
     Notes { who: usize },
     Group { who: usize, users: Vec<UserId>, key: Option<String> },
@@ -77,6 +79,8 @@ impl Intention {
             Self::Delete { .. } => "delete",
             Self::React { is_added: true, .. } => "react",
             Self::React { is_added: false, .. } => "take back",
+            Self::Mark { .. } => "mark",
+            Self::MarkUnread { .. } => "mark unread",
             Self::Direct { .. } => "direct",
             Self::Notes { .. } => "notes",
             Self::Group { .. } => "group",
@@ -91,7 +95,11 @@ impl Intention {
     /// The conversation that it is about, if there is one before it.
     pub(super) fn conversation(&self) -> Option<ConversationId> {
         match self {
-            Self::Send { chat, .. } | Self::Add { chat, .. } | Self::Remove { chat, .. } => Some(*chat),
+            Self::Send { chat, .. }
+            | Self::Add { chat, .. }
+            | Self::Remove { chat, .. }
+            | Self::Mark { chat, .. }
+            | Self::MarkUnread { chat, .. } => Some(*chat),
             Self::Retry { append, .. } => Some(append.conversation),
             Self::Edit { message, .. } | Self::Delete { message, .. } | Self::React { message, .. } => {
                 Some(message.conversation)
@@ -182,7 +190,8 @@ impl Cast {
             let stale = self.one_in(6);
             return Intention::Send { who, chat: self.some_chat(), stale };
         }
-        match self.below(28) {
+        match self.below(36) {
+            28..36 => self.some_mark(),
             16..28 if !self.messages.is_empty() => self.some_change(),
             0 => Intention::Register { name: NAMES[self.below(NAMES.len())].to_owned() },
             1 => self.some_direct(who),
@@ -206,9 +215,10 @@ impl Cast {
         }
     }
 
-    /// Mostly of a recent message, so that much happens to the same.
+    /// Of one of the first messages or of the last, so that much happens to the same.
     fn some_change(&mut self) -> Intention {
-        let n = self.messages.len() - 1 - self.below(self.messages.len().min(2));
+        let (count, step) = (self.messages.len(), self.below(self.messages.len().min(2)));
+        let n = if self.one_in(2) { step } else { count - 1 - step };
         let (message, author) = self.messages[n];
         let who = if self.one_in(2) { author } else { self.someone() };
         match self.below(12) {
@@ -219,10 +229,20 @@ impl Cast {
             }
             5 | 6 => Intention::Delete { who, message },
             _ => {
-                let emoji = ["👍", "🎉", ":crab:"][self.below(3)];
-                let (is_added, max) = (!self.one_in(3), if self.one_in(3) { 1 } else { 3 });
+                let emoji = ["👍", ":crab:"][self.below(2)];
+                let (is_added, max) = (!self.one_in(2), if self.one_in(3) { 1 } else { 3 });
                 Intention::React { who, message, emoji, is_added, max }
             }
+        }
+    }
+
+    fn some_mark(&mut self) -> Intention {
+        let (who, chat, seq) = (self.someone(), self.some_chat(), Seq(self.below(8) as u64));
+        match self.below(4) {
+            0 => Intention::MarkUnread { who, chat, seq },
+            1 => Intention::Mark { who, chat, read: None, delivered: Some(seq) },
+            2 => Intention::Mark { who, chat, read: Some(seq.previous()), delivered: Some(seq) },
+            _ => Intention::Mark { who, chat, read: Some(seq), delivered: None },
         }
     }
 
@@ -272,6 +292,17 @@ impl Cast {
                     desk.store.remove_reaction(desk.make.taking_back(&add)).await
                 };
                 Outcome::of(answer, |_| desk.log.len() == before)
+            }
+            Intention::Mark { who, chat, read, delivered } => {
+                let marks = desk.make.marks(&self.people[*who].actor, *chat, *read, *delivered);
+                let before = desk.log.len();
+                let mut answers = desk.store.advance_marks(marks).await.expect("refusals are data");
+                Outcome::of(answers.remove(0), |_| desk.log.len() == before)
+            }
+            Intention::MarkUnread { who, chat, seq } => {
+                let mark = desk.make.unread_from(&self.people[*who].actor, *chat, *seq);
+                let before = desk.log.len();
+                Outcome::of(desk.store.mark_unread(mark).await, |_| desk.log.len() == before)
             }
             Intention::Direct { who, with } => {
                 self.make(desk, desk.make.direct(&self.people[*who].actor, self.people[*with].id())).await

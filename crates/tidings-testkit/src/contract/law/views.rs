@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 
 use tidings_core::conversations::{
     ConversationKind, ConversationView, Head, Marks, Membership, MembershipState, PARTICIPANTS_SHOWN,
-    Participant, unread,
+    Participant,
 };
-use tidings_core::ids::{ConversationId, LogId, Pos, StreamId, UserId};
+use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, StreamId, UserId};
 use tidings_core::messages::{HistoryAnchor, Message};
 use tidings_core::ports::store::Interval;
+use tidings_core::receipts::{UnreadConversation, UnreadList};
 
 use super::State;
 use crate::contract::Desk;
@@ -35,10 +36,17 @@ impl State {
             pos: me.to_pos.unwrap_or(head.last_pos),
             last_seq: me.to_seq.unwrap_or(head.last_seq),
             last_message: self.history(viewer, chat).pop(),
-            unread: unread(&head, &me),
+            unread: self.unread(&me),
             me,
             last_sent_log: head.last_sent_log,
         })
+    }
+
+    /// By counting, one by one.
+    fn unread(&self, me: &Membership) -> u64 {
+        let is_unread = |id: &&MessageId| id.conversation == me.conversation && id.seq > me.marks.read_seq;
+        let count = self.messages.keys().filter(is_unread).count();
+        if me.state == MembershipState::Active { count as u64 } else { 0 }
     }
 
     /// Who was in after the last event that `me` may see.
@@ -187,6 +195,15 @@ async fn assert_pages_match(desk: &Desk, state: &State, chat: ConversationId, vi
 }
 
 async fn assert_list_matches(desk: &Desk, state: &State, viewer: UserId) {
+    let list = desk.store.list_unread(viewer, ALL).await.unwrap();
+    let expected: Vec<_> = state
+        .list(viewer)
+        .iter()
+        .filter(|view| view.unread > 0)
+        .map(|view| UnreadConversation { conversation: view.conversation.id, unread: view.unread })
+        .collect();
+    let unread = expected.iter().map(|one| one.unread).sum();
+    assert_eq!(list, UnreadList { unread, conversations: expected }, "unread, by every way the same");
     let page = desk.store.list_conversations(viewer, Default::default(), None, ALL).await.unwrap();
     assert_eq!(page.conversations, state.list(viewer), "the list of {}", state.users[&viewer].username);
 }
