@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 # How long: see crates/tidings-testkit/src/scale.rs. What is set already stays.
 export TIDINGS_R1_ROUNDS=${TIDINGS_R1_ROUNDS:-1000}
+export TIDINGS_CHANGES_ROUNDS=${TIDINGS_CHANGES_ROUNDS:-300}
 export TIDINGS_R2_SEEDS=${TIDINGS_R2_SEEDS:-10000}
 export TIDINGS_R3_SEEDS=${TIDINGS_R3_SEEDS:-20}
 export TIDINGS_R4_SEEDS=${TIDINGS_R4_SEEDS:-400}
@@ -21,7 +22,7 @@ export TIDINGS_R20_SEEDS=${TIDINGS_R20_SEEDS:-30}
 export TIDINGS_CHAOS_SECONDS=${TIDINGS_CHAOS_SECONDS:-600}
 
 # Each finds its tests by name, in whichever crate they are.
-runs=(r1_ r2_ r3_ r4_ r5_ r7_ r16_ r17_ r18_ r20_ chaos_)
+runs=(r1_ changes_ r2_ r3_ r4_ r5_ r7_ r16_ r17_ r18_ r20_ chaos_)
 [ $# -gt 0 ] && runs=("${@/%/_}")
 
 # Tests build the binary with fail points: not where the one that people start is.

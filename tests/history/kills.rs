@@ -1,64 +1,18 @@
 //! kill -9 of the real binary at random instants under load. Devices and senders do not know of it: they come back by
 //! themselves, and send again what was not answered.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fastrand::Rng;
-use tempfile::TempDir;
 use tidings_testkit::history::{Plan, Real, Report, Sending, Workload};
 use tidings_testkit::scale::scale;
 
-use crate::process::server_process::{ServerProcess, free_address};
-
-/// Of the restarted servers one of so many is killed again while its clients come back.
-const KILLED_AGAIN_ONE_IN: u32 = 4;
-/// That long after it is up.
-const KILLED_AGAIN_AFTER_MS: Range<u64> = 0..60;
+use super::victim::{Victim, sleep_ms};
 
 /// In one of so many rounds the load goes on for a while after the restart.
 const AND_ON_EVERY: u64 = 3;
 const AND_ON_MS: u64 = 150;
-
-/// A server that is killed and comes back over the same directory at the same address.
-struct Victim {
-    server: Option<ServerProcess>,
-    address: SocketAddr,
-    dir: TempDir,
-    rng: Rng,
-    kills: u64,
-}
-
-impl Victim {
-    fn start(seed: u64) -> Self {
-        let (address, dir) = (free_address(), tempfile::tempdir().unwrap());
-        let server = Some(ServerProcess::start_at(address, dir.path()));
-        Self { server, address, dir, rng: Rng::with_seed(seed), kills: 0 }
-    }
-
-    /// Gives when it was up again for good.
-    async fn kill(&mut self) -> Instant {
-        self.restart();
-        while self.rng.u32(..KILLED_AGAIN_ONE_IN) == 0 {
-            sleep_ms(self.rng.u64(KILLED_AGAIN_AFTER_MS)).await;
-            self.restart();
-        }
-        Instant::now()
-    }
-
-    fn restart(&mut self) {
-        let (address, dir) = (self.address, self.dir.path());
-        tokio::task::block_in_place(|| {
-            if let Some(server) = self.server.take() {
-                server.kill();
-            }
-            self.server = Some(ServerProcess::start_at(address, dir));
-        });
-        self.kills += 1;
-    }
-}
 
 /// Loads and kills until it is enough; gives what was found and how often it was killed.
 async fn kill_until(
@@ -68,7 +22,7 @@ async fn kill_until(
     enough: impl Fn(u64) -> bool,
 ) -> (Report, u64) {
     let mut victim = Victim::start(plan.seed);
-    let messenger = Real::at(&format!("http://{}", victim.address)).sending(sending);
+    let messenger = Real::at(&victim.url()).sending(sending);
     let mut workload = Workload::begin(Arc::new(messenger), plan).await;
     let mut rounds = 0;
     while !enough(rounds) {
@@ -86,12 +40,9 @@ async fn kill_until(
         assert!(workload.report().is_clean(), "in round {rounds}: {}", workload.report());
     }
     let report = workload.finish().await;
-    assert!(victim.server.take().unwrap().stop(), "it still ends in order");
-    (report, victim.kills)
-}
-
-async fn sleep_ms(ms: u64) {
-    tokio::time::sleep(Duration::from_millis(ms)).await;
+    let kills = victim.kills;
+    assert!(victim.stop(), "it still ends in order");
+    (report, kills)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -92,6 +92,7 @@ fn every_link_of_the_documents_leads_somewhere() {
         "docs/performance.md",
         "docs/operate/single-node.md",
         "docs/subsystems/messages.md",
+        "docs/subsystems/receipts.md",
         "docs/subsystems/sessions.md",
     ];
     for document in documents {

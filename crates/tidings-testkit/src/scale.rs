@@ -4,6 +4,7 @@
 //! | variable | default | what |
 //! | --- | --- | --- |
 //! | `TIDINGS_R1_ROUNDS` | 50 | kills of the binary under load |
+//! | `TIDINGS_CHANGES_ROUNDS` | 12 | kills while people edit, delete, react and read |
 //! | `TIDINGS_R2_SEEDS` | 500 | crash images |
 //! | `TIDINGS_R3_SEEDS` | 1 | disks that fill up twice |
 //! | `TIDINGS_R4_SEEDS` | 24 | loads that a failed sync ends |
