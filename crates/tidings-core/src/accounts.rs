@@ -5,18 +5,20 @@ mod check;
 mod login;
 mod password;
 mod register;
+mod update;
 mod users;
 
 use std::borrow::Cow;
 
 pub use password::{PasswordHash, Passwords};
 pub use register::Register;
+pub use update::UpdateUser;
 
 use crate::clock::Timestamp;
 use crate::error::{Code, FieldError, Refusal, StoreError, code_of};
 use crate::ids::{AppId, UserId};
 
-/// A person's account, as others may see it; `email` and `external_id` are for the person alone.
+/// A person's account, as others may see it; `email`, `external_id` and `settings` are for the person alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// The account.
@@ -41,6 +43,21 @@ pub struct User {
     pub created_at: Timestamp,
     /// When the person was last here, if it is known.
     pub last_seen_at: Option<Timestamp>,
+    /// For the person alone.
+    pub settings: UserSettings,
+}
+
+/// What somebody has chosen for themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserSettings {
+    /// Others see how far they have read and received.
+    pub read_receipts: bool,
+}
+
+impl Default for UserSettings {
+    fn default() -> Self {
+        Self { read_receipts: true }
+    }
 }
 
 /// A user and the hash of the password, for logging in.

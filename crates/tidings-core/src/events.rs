@@ -91,6 +91,8 @@ pub enum EventBody {
     },
     /// An account was made.
     UserRegistered(User),
+    /// Somebody has changed their own account.
+    UserUpdated(User),
     /// A session was ended.
     SessionEnded {
         /// Which.
@@ -118,6 +120,8 @@ pub enum Thing {
     Text(MessageId),
     /// What is on a message.
     Reactions(MessageId),
+    /// Somebody's own account.
+    Account(UserId),
     /// How far the reader has come in a conversation.
     OwnMarks(ConversationId, ReceiptKind),
     /// What is nothing to the reader, in a stream.
@@ -147,6 +151,7 @@ impl EventBody {
             | Self::ParticipantJoined(_)
             | Self::ParticipantLeft { .. }
             | Self::UserRegistered(_)
+            | Self::UserUpdated(_)
             | Self::SessionEnded { .. } => None,
         }
     }
@@ -189,6 +194,7 @@ impl Event {
             }
             EventBody::ReactionsChanged { message, .. } => Some(Thing::Reactions(*message)),
             EventBody::Withheld => Some(Thing::Withheld(self.stream)),
+            EventBody::UserUpdated(user) => Some(Thing::Account(user.id)),
             EventBody::OwnMarks { conversation, kind, .. } => Some(Thing::OwnMarks(*conversation, *kind)),
             EventBody::MessageSent(_)
             | EventBody::MessagesRead(_)
@@ -226,7 +232,8 @@ impl Event {
             }
             EventBody::ParticipantJoined(_)
             | EventBody::ParticipantLeft { .. }
-            | EventBody::UserRegistered(_) => NAMES,
+            | EventBody::UserRegistered(_)
+            | EventBody::UserUpdated(_) => NAMES,
             EventBody::MessagesRead(receipts) | EventBody::MessagesDelivered(receipts) => {
                 size_of_val(&**receipts)
             }

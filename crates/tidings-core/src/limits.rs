@@ -98,6 +98,8 @@ limits! {
     password_chars_max = 128, 64, 1024;
     /// An e-mail address, in bytes.
     email_bytes_max = 254, 64, 254;
+    /// The address of a user's picture, in bytes.
+    avatar_url_bytes_max = 1024, 64, 2048;
     /// A device's name in a login, in characters.
     device_chars_max = 100, 1, 1000;
     /// `userIds` in one request.

@@ -41,7 +41,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .route("/api/auth/sessions", get(sessions::get_sessions))
         .route("/api/auth/sessions/all", delete(sessions::delete_all_sessions))
         .route("/api/auth/sessions/{id}", delete(sessions::delete_session))
-        .route("/api/users/me", get(users::get_me))
+        .route("/api/users/me", get(users::get_me).patch(users::patch_me))
         .route("/api/users/{id}", get(users::get_user))
         .route(
             "/api/conversations",

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::accounts::User;
+use crate::accounts::{Me, User};
 use crate::conversations::SharedConversation;
 use crate::messages::{Message, Reaction};
 use crate::receipts::MarksMoved;
@@ -61,7 +61,7 @@ pub enum EventBody {
     /// `participant:left`.
     ParticipantLeft(ParticipantChange),
     /// `user:updated`.
-    UserUpdated(User),
+    UserUpdated(Me),
     /// `session:ended`.
     SessionEnded(SessionEnded),
 }

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row};
-use tidings_core::accounts::{Credentials, Error, PasswordHash, User};
+use tidings_core::accounts::{Credentials, Error, PasswordHash, User, UserSettings};
 use tidings_core::clock::Timestamp;
 use tidings_core::error::StoreError;
 use tidings_core::events::EventBody;
 use tidings_core::ids::{AppId, StreamId, UserId};
-use tidings_core::ports::store::AccountStore;
+use tidings_core::ports::store::{AccountStore, UpdateUser};
 
 use crate::SqliteStore;
 use crate::rows::Rows;
@@ -15,7 +15,7 @@ use crate::write::{Change, Draft, Failure, Tx};
 
 /// The columns that [`user_of`] reads.
 pub(crate) const USER: &str = "id, app_id, external_id, username, email, first_name, last_name, display_name,
-    avatar_url, created_at, last_seen_at";
+    avatar_url, created_at, last_seen_at, shows_receipts";
 
 pub(crate) fn user_of(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
@@ -30,6 +30,7 @@ pub(crate) fn user_of(row: &Row<'_>) -> rusqlite::Result<User> {
         avatar_url: row.get(8)?,
         created_at: Timestamp(row.get(9)?),
         last_seen_at: row.get::<_, Option<i64>>(10)?.map(Timestamp),
+        settings: UserSettings { read_receipts: row.get(11)? },
     })
 }
 
@@ -61,6 +62,10 @@ impl AccountStore for SqliteStore {
     async fn insert_user(&self, user: &User, password: &PasswordHash) -> Result<(), Error> {
         let (user, password) = (user.clone(), password.clone());
         self.writer.write(move |tx| insert_user(tx, &user, &password)).await
+    }
+
+    async fn update_user(&self, update: UpdateUser) -> Result<User, Error> {
+        self.writer.write(move |tx| update_user(tx, &update)).await
     }
 
     async fn find_user(&self, app: AppId, id: UserId) -> Result<Option<User>, StoreError> {
@@ -112,6 +117,41 @@ fn insert_user(tx: &mut Tx<'_>, user: &User, password: &PasswordHash) -> Result<
     Ok(Change::with((), Draft { place, actor: user.id, at: user.created_at, body }, []))
 }
 
+fn update_user(tx: &mut Tx<'_>, update: &UpdateUser) -> Result<Change<User>, Failure<Error>> {
+    let (actor, change) = (update.actor, update.change.clone());
+    if tx.has_ended(actor.session) {
+        return Err(Failure::Refused(Error::SessionEnded));
+    }
+    let before = tx.rows().user_of_app(actor.app, actor.user)?.ok_or(Failure::Refused(Error::NotFound))?;
+    let read_receipts = change.read_receipts.unwrap_or(before.settings.read_receipts);
+    let user = User {
+        display_name: change.display_name.unwrap_or_else(|| before.display_name.clone()),
+        first_name: change.first_name.unwrap_or_else(|| before.first_name.clone()),
+        last_name: change.last_name.unwrap_or_else(|| before.last_name.clone()),
+        avatar_url: change.avatar_url.unwrap_or_else(|| before.avatar_url.clone()),
+        settings: UserSettings { read_receipts },
+        ..before.clone()
+    };
+    if user == before {
+        return Ok(Change::nothing(user));
+    }
+    let place = tx.next(StreamId::User(user.id))?;
+    let mut statement = tx.conn.prepare_cached(
+        "UPDATE users SET display_name = ?2, first_name = ?3, last_name = ?4, avatar_url = ?5, shows_receipts = ?6
+         WHERE id = ?1",
+    )?;
+    statement.execute((
+        user.id.as_bytes(),
+        &user.display_name,
+        &user.first_name,
+        &user.last_name,
+        &user.avatar_url,
+        user.settings.read_receipts,
+    ))?;
+    let body = EventBody::UserUpdated(user.clone());
+    Ok(Change::with(user, Draft { place, actor: actor.user, at: update.now, body }, []))
+}
+
 fn is_taken(conn: &Connection, column: &str, app: AppId, value: &str) -> rusqlite::Result<bool> {
     let sql = format!("SELECT 1 FROM users WHERE app_id = ?1 AND {column} = ?2");
     conn.prepare_cached(&sql)?.exists((app.0, value))
@@ -122,7 +162,7 @@ fn find_credentials(conn: &Connection, app: AppId, login: &str) -> rusqlite::Res
     let sql = format!("SELECT {USER}, password_hash FROM users WHERE app_id = ?1 AND {column} = ?2");
     let mut statement = conn.prepare_cached(&sql)?;
     let found = statement.query_row((app.0, login), |row| {
-        let hash: Option<String> = row.get(11)?;
+        let hash: Option<String> = row.get(12)?;
         Ok(hash
             .map(PasswordHash)
             .map(|password_hash| user_of(row).map(|user| Credentials { user, password_hash })))

@@ -43,10 +43,11 @@ pub(crate) enum Kind {
     MessagesDelivered = 11,
     OwnRead = 12,
     OwnDelivered = 13,
+    UserUpdated = 14,
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Sent,
         Self::ConversationCreated,
         Self::ParticipantJoined,
@@ -61,6 +62,7 @@ impl Kind {
         Self::MessagesDelivered,
         Self::OwnRead,
         Self::OwnDelivered,
+        Self::UserUpdated,
     ];
 
     fn from_number(number: i64) -> Option<Self> {
@@ -234,6 +236,7 @@ fn encode(body: &EventBody) -> Result<(Kind, Value, Option<Vec<u8>>), Unexpected
             (Kind::ParticipantLeft, id(membership.user.as_bytes()), None)
         }
         EventBody::UserRegistered(user) => (Kind::UserRegistered, id(user.id.as_bytes()), None),
+        EventBody::UserUpdated(user) => (Kind::UserUpdated, id(user.id.as_bytes()), None),
         EventBody::SessionEnded { session, tokens_until } => {
             (Kind::SessionEnded, id(session.as_bytes()), Some(tokens_until.0.to_be_bytes().to_vec()))
         }

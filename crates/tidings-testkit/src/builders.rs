@@ -13,7 +13,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidings_core::accounts::{PasswordHash, User};
+use tidings_core::accounts::{PasswordHash, User, UserSettings};
 use tidings_core::clock::{Clock, ManualClock, Timestamp};
 use tidings_core::conversations::{ConversationIds, ConversationKind};
 use tidings_core::idempotency::{IdempotencyKey, KeyedRequest, RequestMac, RequestMacs};
@@ -24,7 +24,7 @@ use tidings_core::limits::Limits;
 use tidings_core::messages::MessageKind;
 use tidings_core::ports::store::{
     AddParticipants, AddReaction, AdvanceMarks, AppendMessage, DeleteMessage, EditMessage, MarkRequest,
-    MarkUnread, NewConversation, NewSession, RemoveParticipant, RemoveReaction,
+    MarkUnread, NewConversation, NewSession, RemoveParticipant, RemoveReaction, UpdateUser, UserChange,
 };
 use tidings_core::sessions::{Actor, RefreshTokenHash, Session};
 
@@ -103,6 +103,7 @@ impl Values {
             avatar_url: None,
             created_at: self.now(),
             last_seen_at: None,
+            settings: UserSettings::default(),
         }
     }
 
@@ -246,6 +247,12 @@ impl Values {
     #[must_use]
     pub fn unread_from(&self, actor: &Actor, conversation: ConversationId, seq: Seq) -> MarkUnread {
         MarkUnread { actor: *actor, conversation, seq, now: self.now() }
+    }
+
+    /// The user wants to be different.
+    #[must_use]
+    pub fn update(&self, actor: &Actor, change: UserChange) -> UpdateUser {
+        UpdateUser { actor: *actor, change, now: self.now() }
     }
 
     /// These are to come in, up to 1,000 in all.

@@ -59,6 +59,7 @@ macro_rules! store_contract {
                 of_two_that_want_one_name_at_once_one_gets_it
                 another_app_has_its_own_users
                 a_new_user_is_the_first_event_of_their_own_stream
+                a_changed_account_is_told_to_ones_own_devices
             }
             sessions {
                 a_refresh_token_becomes_the_next_one
@@ -150,6 +151,7 @@ macro_rules! store_contract {
                 one_refused_receipt_stops_nobody_else
                 marking_unread_goes_back_for_oneself_alone
                 in_a_large_group_receipts_are_the_readers_own
+                one_who_shows_no_receipts_reads_for_themselves
                 marks_stand_after_a_restart
             }
             history {

@@ -5,6 +5,8 @@ use crate::limits::Limits;
 use crate::visible::{is_disruptive, is_visible};
 
 use super::register::{Register, Registration};
+use super::update::UpdateUser;
+use crate::ports::store::UserChange;
 
 /// Checks every field, so that all mistakes are told at once.
 pub(super) fn check_register(command: Register, limits: &Limits) -> Result<Registration, Vec<FieldError>> {
@@ -78,6 +80,41 @@ fn check_email(text: &str, limits: &Limits, errors: &mut Vec<FieldError>) -> Str
     email
 }
 
+/// Every field of an update, so that all mistakes are told at once.
+pub(super) fn check_update(command: UpdateUser, limits: &Limits) -> Result<UserChange, Vec<FieldError>> {
+    let mut errors = Vec::new();
+    let max = limits.name_chars_max;
+    let mut name = |pointer, name: String| match name.is_empty() {
+        true => None,
+        false => Some(check_name(pointer, name, max, &mut errors)),
+    };
+    let first_name = command.first_name.map(|text| name("/firstName", text));
+    let last_name = command.last_name.map(|text| name("/lastName", text));
+    let display_name = command.display_name.map(|text| check_name("/displayName", text, max, &mut errors));
+    let avatar_url = command.avatar_url.map(|url| check_avatar(url, limits, &mut errors));
+    let read_receipts = command.read_receipts;
+    let change = UserChange { display_name, first_name, last_name, avatar_url, read_receipts };
+    if errors.is_empty() { Ok(change) } else { Err(errors) }
+}
+
+/// Clients load it: from anywhere, but over TLS, and it is no script.
+fn check_avatar(url: String, limits: &Limits, errors: &mut Vec<FieldError>) -> Option<String> {
+    let max = limits.avatar_url_bytes_max;
+    let is_address = url.strip_prefix("https://").is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with('/') && rest.chars().all(|c| c.is_ascii_graphic())
+    });
+    if url.is_empty() {
+        return None;
+    }
+    if url.len() > max {
+        errors.push(FieldError::new("/avatarUrl", Code::TooLong, format!("at most {max} bytes")));
+    } else if !is_address {
+        let detail = "an address that begins with https://, percent-encoded; empty for none";
+        errors.push(FieldError::new("/avatarUrl", Code::BadFormat, detail));
+    }
+    Some(url)
+}
+
 /// What a device calls itself in the list of sessions.
 pub(super) fn check_device(
     device: Option<String>,
@@ -148,6 +185,43 @@ mod tests {
             let checked = checked.map_err(|errors| errors[0].code);
             assert_eq!(checked.as_ref().map(Option::as_deref).map_err(|code| *code), expected, "{device:?}");
         }
+    }
+
+    #[test]
+    fn an_update_says_what_is_to_change_and_empty_takes_away() {
+        let update = UpdateUser {
+            first_name: Some(String::new()),
+            avatar_url: Some("https://example.org/a.png".to_owned()),
+            ..UpdateUser::default()
+        };
+        let change = check_update(update, &Limits::default()).unwrap();
+        let expected = UserChange {
+            first_name: Some(None),
+            avatar_url: Some(Some("https://example.org/a.png".to_owned())),
+            ..UserChange::default()
+        };
+        assert_eq!(change, expected);
+        for url in [
+            "javascript:alert(1)",
+            "http://example.org",
+            "https://",
+            "https:///a",
+            "https://a b",
+            "https://é",
+        ] {
+            let update = UpdateUser { avatar_url: Some(url.to_owned()), ..UpdateUser::default() };
+            assert_eq!(
+                check_update(update, &Limits::default()).unwrap_err()[0].code,
+                Code::BadFormat,
+                "{url}"
+            );
+        }
+        let blank = Some(String::new());
+        let update =
+            UpdateUser { display_name: blank, last_name: Some(" ".to_owned()), ..UpdateUser::default() };
+        let errors = check_update(update, &Limits::default()).unwrap_err();
+        let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/lastName", "/displayName"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::services::Services;
 use crate::sessions::SignedIn;
 
 use super::check::check_register;
-use super::{Error, User};
+use super::{Error, User, UserSettings};
 
 /// A registration as it came. It holds a password, so it is never printed: no `Debug`.
 #[derive(Clone)]
@@ -56,6 +56,7 @@ impl Services {
             avatar_url: None,
             created_at: now,
             last_seen_at: None,
+            settings: UserSettings::default(),
         };
         self.store.insert_user(&user, &password_hash).await?;
         self.sign_in(user, None, None).await

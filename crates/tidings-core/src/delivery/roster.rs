@@ -219,6 +219,7 @@ mod tests {
                 avatar_url: None,
                 created_at: Timestamp(0),
                 last_seen_at: None,
+                settings: crate::accounts::UserSettings::default(),
             },
             membership: Membership {
                 conversation: HERE,

@@ -19,7 +19,7 @@ mod reactions;
 mod receipts;
 mod sessions;
 
-pub use accounts::AccountStore;
+pub use accounts::{AccountStore, UpdateUser, UserChange};
 pub use conversations::{AddParticipants, ConversationStore, NewConversation, RemoveParticipant};
 pub use events::{
     CatchUp, CatchUpPage, EventStore, Interval, PageMax, ReadStreamError, SkippedStream, StreamPage,

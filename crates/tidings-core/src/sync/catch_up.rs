@@ -245,6 +245,7 @@ mod tests {
             avatar_url: None,
             created_at: Timestamp(0),
             last_seen_at: None,
+            settings: crate::accounts::UserSettings::default(),
         };
         let membership = Membership {
             conversation: ConversationId(Uuid::from_u128(stream)),

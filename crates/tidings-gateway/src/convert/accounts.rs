@@ -1,6 +1,6 @@
 //! Users.
 
-use tidings_core::accounts::{Register, User};
+use tidings_core::accounts::{Register, UpdateUser, User};
 use tidings_protocol::accounts as wire;
 
 use super::moment;
@@ -24,7 +24,18 @@ pub fn me(me: &User) -> wire::Me {
         user: user(me),
         email: me.email.clone(),
         external_id: me.external_id.clone(),
-        settings: wire::UserSettings::default(),
+        settings: wire::UserSettings { read_receipts: me.settings.read_receipts },
+    }
+}
+
+/// A change of one's own account.
+pub fn update_me(request: wire::UpdateMeRequest) -> UpdateUser {
+    UpdateUser {
+        display_name: request.display_name,
+        first_name: request.first_name,
+        last_name: request.last_name,
+        avatar_url: request.avatar_url,
+        read_receipts: request.settings.and_then(|settings| settings.read_receipts),
     }
 }
 

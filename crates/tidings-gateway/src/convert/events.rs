@@ -61,7 +61,9 @@ fn body(event: &Event) -> wire::EventBody {
         EventBody::ParticipantLeft { user, membership } => {
             wire::EventBody::ParticipantLeft(participant_change(user, membership, event.actor))
         }
-        EventBody::UserRegistered(user) => wire::EventBody::UserUpdated(accounts::user(user)),
+        EventBody::UserRegistered(user) | EventBody::UserUpdated(user) => {
+            wire::EventBody::UserUpdated(accounts::me(user))
+        }
         EventBody::SessionEnded { session, .. } => {
             wire::EventBody::SessionEnded(wire::SessionEnded { session_id: session.to_string() })
         }

@@ -6,10 +6,11 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use tidings_core::ids::UserId;
 use tidings_core::services::Services;
+use tidings_protocol::accounts::UpdateMeRequest;
 
 use crate::answer::Json;
 use crate::convert;
-use crate::extract::{Authenticated, NoQuery, PathId};
+use crate::extract::{Authenticated, JsonBody, NoQuery, PathId};
 use crate::problem::Refused;
 
 pub(super) async fn get_me(
@@ -18,6 +19,16 @@ pub(super) async fn get_me(
     _: NoQuery,
 ) -> Result<impl IntoResponse, Refused> {
     let user = services.get_user(&actor, actor.user).await?;
+    Ok(Json(convert::accounts::me(&user)))
+}
+
+pub(super) async fn patch_me(
+    State(services): State<Arc<Services>>,
+    Authenticated(actor): Authenticated,
+    _: NoQuery,
+    JsonBody(request): JsonBody<UpdateMeRequest>,
+) -> Result<impl IntoResponse, Refused> {
+    let user = services.update_user(&actor, convert::accounts::update_me(request)).await?;
     Ok(Json(convert::accounts::me(&user)))
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tidings_protocol::accounts::{Me, PasswordRequest, RegisterRequest, User, UserSettings};
+use tidings_protocol::accounts::{
+    Me, PasswordRequest, RegisterRequest, UpdateMeRequest, UpdateSettings, User, UserSettings,
+};
 use tidings_protocol::conversations::{
     AddParticipantsRequest, AddedParticipants, Conversation, ConversationList, ConversationSettings,
     CreateConversationRequest, MyParticipation, Participant, ParticipantList, SharedConversation,
@@ -55,8 +57,18 @@ pub fn user() -> User {
 }
 
 pub fn me() -> Me {
-    let settings = UserSettings::default();
+    let settings = UserSettings { read_receipts: true };
     Me { user: user(), email: some("alice@example.org"), external_id: None, settings }
+}
+
+pub fn update_me_request() -> UpdateMeRequest {
+    UpdateMeRequest {
+        display_name: some("Alice"),
+        first_name: some(""),
+        last_name: some("Liddell"),
+        avatar_url: some("https://example.org/alice.png"),
+        settings: Some(UpdateSettings { read_receipts: Some(false) }),
+    }
 }
 
 pub fn register_request() -> RegisterRequest {
@@ -366,7 +378,7 @@ pub fn event_bodies() -> Vec<EventBody> {
         EventBody::ConversationCreated(shared_conversation()),
         EventBody::ParticipantJoined(change(BOB)),
         EventBody::ParticipantLeft(change(ALICE)),
-        EventBody::UserUpdated(user()),
+        EventBody::UserUpdated(me()),
         EventBody::SessionEnded(SessionEnded { session_id: SESSION.into() }),
     ]
 }

@@ -49,6 +49,7 @@ fn requests() {
         .with("LoginRequest", &examples::login_request())
         .with("RefreshRequest", &examples::refresh_request())
         .with("PasswordRequest", &examples::password_request())
+        .with("UpdateMeRequest", &examples::update_me_request())
         .with("CreateConversationRequest, direct", &examples::create_direct())
         .with("CreateConversationRequest, group", &examples::create_group())
         .with("CreateConversationRequest, self", &examples::create_self())

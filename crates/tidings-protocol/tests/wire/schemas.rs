@@ -10,6 +10,8 @@ use utoipa::OpenApi;
     accounts::User,
     accounts::Me,
     accounts::UserSettings,
+    accounts::UpdateMeRequest,
+    accounts::UpdateSettings,
     accounts::RegisterRequest,
     accounts::PasswordRequest,
     sessions::Session,

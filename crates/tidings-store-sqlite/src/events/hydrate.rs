@@ -55,6 +55,7 @@ impl Rows<'_> {
                 Ok(EventBody::ParticipantLeft { user: self.named_user(event.user()?)?, membership })
             }
             Kind::UserRegistered => Ok(EventBody::UserRegistered(self.named_user(event.user()?)?)),
+            Kind::UserUpdated => Ok(EventBody::UserUpdated(self.named_user(event.user()?)?)),
             Kind::SessionEnded => {
                 let until =
                     event.data.as_deref().and_then(|data| data.try_into().ok().map(i64::from_be_bytes));

@@ -11,7 +11,7 @@ use tidings_core::ports::store::PageMax;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tempfile::TempDir;
-use tidings_core::accounts::{PasswordHash, User};
+use tidings_core::accounts::{PasswordHash, User, UserSettings};
 use tidings_core::clock::{ManualClock, Timestamp};
 use tidings_core::conversations::ConversationKind;
 use tidings_core::error::StoreError;
@@ -182,6 +182,7 @@ impl Desk {
             avatar_url: None,
             created_at: Timestamp(1),
             last_seen_at: None,
+            settings: UserSettings::default(),
         };
         self.store.insert_user(&user, &PasswordHash("hash".to_owned())).await.unwrap();
         Actor {

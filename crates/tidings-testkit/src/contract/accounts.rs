@@ -1,8 +1,9 @@
 //! Users: names that are given once, and who finds them.
 
-use tidings_core::accounts::{Error, User};
+use tidings_core::accounts::{Error, User, UserSettings};
 use tidings_core::events::EventBody;
 use tidings_core::ids::{AppId, Pos, StreamId};
+use tidings_core::ports::store::UserChange;
 
 use super::Desk;
 
@@ -98,4 +99,40 @@ pub async fn a_new_user_is_the_first_event_of_their_own_stream(desk: Desk) {
     assert_eq!((event.stream, event.pos, event.span), (StreamId::User(user.id), Pos(1), 1));
     assert_eq!((event.actor, event.at), (user.id, user.created_at));
     assert_eq!(event.body, EventBody::UserRegistered(user));
+}
+
+/// Once; and everybody sees the new name from then on.
+pub async fn a_changed_account_is_told_to_ones_own_devices(desk: Desk) {
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let chat = desk.group([&bob, &alice]).await;
+    let change = UserChange {
+        display_name: Some("Alice L.".to_owned()),
+        last_name: Some(Some("Liddell".to_owned())),
+        avatar_url: Some(Some("https://example.org/a.png".to_owned())),
+        read_receipts: Some(false),
+        ..UserChange::default()
+    };
+    let update = desk.make.update(&alice.actor, change);
+    let (user, events) = desk.publishes(desk.store.update_user(update.clone())).await;
+    let expected = User {
+        display_name: "Alice L.".to_owned(),
+        last_name: Some("Liddell".to_owned()),
+        avatar_url: Some("https://example.org/a.png".to_owned()),
+        settings: UserSettings { read_receipts: false },
+        ..alice.user.clone()
+    };
+    assert_eq!(user.unwrap(), expected);
+    let [event] = &events[..] else { panic!("one event: {events:?}") };
+    assert_eq!((event.stream, event.actor), (StreamId::User(alice.id()), alice.id()));
+    assert_eq!(event.body, EventBody::UserUpdated(expected.clone()));
+    assert_eq!(desk.silently(desk.store.update_user(update)).await.unwrap(), expected);
+    let seen = desk.participants(&bob, chat).await;
+    assert!(seen.iter().any(|one| one.user == expected));
+    let away = UserChange { last_name: Some(None), avatar_url: Some(None), ..UserChange::default() };
+    let user = desk.store.update_user(desk.make.update(&alice.actor, away)).await.unwrap();
+    assert_eq!((user.last_name, user.avatar_url, user.display_name), (None, None, expected.display_name));
+    desk.log_out(&alice).await;
+    let late = desk.make.update(&alice.actor, UserChange::default());
+    let refused = desk.silently(desk.store.update_user(late)).await;
+    assert!(matches!(refused, Err(Error::SessionEnded)), "{refused:?}");
 }

@@ -27,7 +27,7 @@ const INTENTIONS: usize = 40;
 
 /// More coming and going than talking.
 pub async fn events_give_the_state_of_quiet_groups<D: DataSet>(data_set: impl Fn() -> D) {
-    hold(data_set, 0..100, Mix { send: 25 }).await;
+    hold(data_set, 0..140, Mix { send: 25 }).await;
 }
 
 /// Mostly talking.
@@ -128,6 +128,8 @@ fn assert_told_enough(seen: &BTreeMap<(&str, &str), usize>) {
         ("react", "invalid"),
         ("take back", "done"),
         ("take back", "again"),
+        ("change", "done"),
+        ("change", "again"),
         ("mark", "done"),
         ("mark", "again"),
         ("mark", "not_found"),

@@ -6,7 +6,7 @@ use tidings_core::conversations::{Error, Marks};
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, Seq, StreamId};
 use tidings_core::limits::{RECEIPTS_AN_EVENT, RECEIPTS_PARTICIPANTS_MAX};
-use tidings_core::ports::store::{AdvanceMarks, MarkRequest};
+use tidings_core::ports::store::{AdvanceMarks, MarkRequest, UserChange};
 use tidings_core::receipts::{Receipt, ReceiptKind, Standing};
 
 use super::{Desk, Person};
@@ -220,6 +220,26 @@ pub async fn in_a_large_group_receipts_are_the_readers_own(desk: Desk) {
     assert_eq!((standing.marks.read_seq, standing.unread), (Seq(1), 1));
     let (_, events) = desk.publishes(mark(&desk, &bob, chat, None, Some(2))).await;
     assert!(matches!(only(&events).body, EventBody::OwnMarks { kind: ReceiptKind::Delivered, .. }));
+}
+
+/// Their own devices are told; others see nothing of it, and nothing of what is received.
+pub async fn one_who_shows_no_receipts_reads_for_themselves(desk: Desk) {
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let chat = desk.group([&alice, &bob]).await;
+    desk.send_many(&alice, chat, 3).await;
+    let hide = UserChange { read_receipts: Some(false), ..UserChange::default() };
+    desk.store.update_user(desk.make.update(&bob.actor, hide)).await.unwrap();
+    let (standing, events) = desk.publishes(mark(&desk, &bob, chat, Some(2), Some(3))).await;
+    assert_eq!(standing.unread, 1);
+    let hidden = Marks { read_seq: Seq(2), read_ord: 2, ..Marks::default() };
+    assert_eq!(standing.marks, hidden);
+    assert!(matches!(only(&events).body, EventBody::OwnMarks { kind: ReceiptKind::Read, .. }));
+    assert_eq!(only(&events).stream, StreamId::User(bob.id()));
+    desk.silently(mark(&desk, &bob, chat, None, Some(3))).await;
+    let show = UserChange { read_receipts: Some(true), ..UserChange::default() };
+    desk.store.update_user(desk.make.update(&bob.actor, show)).await.unwrap();
+    let (_, events) = desk.publishes(mark(&desk, &bob, chat, Some(3), None)).await;
+    assert_eq!(only(&events).body, EventBody::MessagesRead(vec![receipt(&desk, &bob, 3)]));
 }
 
 /// Those that were set, and those that sending has moved after them.

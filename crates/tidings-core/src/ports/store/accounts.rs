@@ -3,8 +3,36 @@
 use async_trait::async_trait;
 
 use crate::accounts::{self, Credentials, PasswordHash, User};
+use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{AppId, UserId};
+use crate::sessions::Actor;
+
+/// A user who changes.
+#[derive(Debug, Clone)]
+pub struct UpdateUser {
+    /// Who, by themselves.
+    pub actor: Actor,
+    /// What.
+    pub change: UserChange,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What of a user is to be different, in the form that is stored; nothing where it stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserChange {
+    /// What people see.
+    pub display_name: Option<String>,
+    /// Given name, or none.
+    pub first_name: Option<Option<String>>,
+    /// Family name, or none.
+    pub last_name: Option<Option<String>>,
+    /// Where a picture is, or none.
+    pub avatar_url: Option<Option<String>>,
+    /// Whether others see how far they have read.
+    pub read_receipts: Option<bool>,
+}
 
 /// Users.
 #[async_trait]
@@ -14,6 +42,12 @@ pub trait AccountStore: Send + Sync + 'static {
     /// # Errors
     /// [`accounts::Error::UsernameTaken`], [`accounts::Error::EmailTaken`]: of two at once one wins.
     async fn insert_user(&self, user: &User, password: &PasswordHash) -> Result<(), accounts::Error>;
+
+    /// Changes a user, with an event of their own stream; gives the user as it is then. What is so already is nothing.
+    ///
+    /// # Errors
+    /// [`accounts::Error::SessionEnded`].
+    async fn update_user(&self, update: UpdateUser) -> Result<User, accounts::Error>;
 
     /// A user of the app.
     async fn find_user(&self, app: AppId, id: UserId) -> Result<Option<User>, StoreError>;

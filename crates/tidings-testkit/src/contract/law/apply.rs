@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidings_core::accounts::User;
-use tidings_core::conversations::{Conversation, Head, Membership, MembershipState};
+use tidings_core::conversations::{Conversation, Head, Membership, MembershipState, Participant};
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, Seq, StreamId, UserId};
 use tidings_core::messages::{Deletion, Message};
@@ -57,7 +57,20 @@ impl State {
             reactions: self.messages[&change.message].reactions.clone(),
             ..change.clone()
         };
+        let person = |user: &User| self.users[&user.id].clone();
+        let participant = |one: &Participant| Participant { user: person(&one.user), ..one.clone() };
         let body = match &event.body {
+            EventBody::UserRegistered(user) => EventBody::UserRegistered(person(user)),
+            EventBody::UserUpdated(user) => EventBody::UserUpdated(person(user)),
+            EventBody::ParticipantJoined(one) => EventBody::ParticipantJoined(participant(one)),
+            EventBody::ParticipantLeft { user, membership } => {
+                EventBody::ParticipantLeft { user: person(user), membership: membership.clone() }
+            }
+            EventBody::ConversationCreated { conversation, participants } => {
+                let (conversation, participants) =
+                    (conversation.clone(), participants.iter().map(participant).collect());
+                EventBody::ConversationCreated { conversation, participants }
+            }
             EventBody::MessageSent(message) => EventBody::MessageSent(now(message)),
             EventBody::MessageEdited(message) => EventBody::MessageEdited(now(message)),
             EventBody::MessageDeleted(message) => EventBody::MessageDeleted(now(message)),
@@ -97,6 +110,11 @@ pub fn apply(state: &mut State, event: &Event) {
         (EventBody::UserRegistered(user), StreamId::User(id)) => {
             assert_eq!((user.id, event.actor), (id, id));
             assert_eq!(state.users.insert(id, user.clone()), None, "registered twice");
+        }
+        (EventBody::UserUpdated(user), StreamId::User(id)) => {
+            assert_eq!((user.id, event.actor), (id, id));
+            let before = state.users.insert(id, user.clone());
+            assert!(before.is_some_and(|before| before != *user), "something has changed");
         }
         (EventBody::SessionEnded { .. }, StreamId::User(_)) => {}
         (EventBody::ConversationCreated { conversation, participants }, StreamId::Conversation(id)) => {

@@ -3,7 +3,9 @@
 use tidings_core::conversations::Error as ConversationError;
 use tidings_core::error::{Refusal, StoreError};
 use tidings_core::ids::{ConversationId, MessageId, Seq, UserId};
-use tidings_core::ports::store::{AddParticipants, AddReaction, AppendMessage, EditMessage, NewConversation};
+use tidings_core::ports::store::{
+    AddParticipants, AddReaction, AppendMessage, EditMessage, NewConversation, UserChange,
+};
 
 use crate::builders::mixed;
 use crate::contract::{Desk, Person};
@@ -26,6 +28,7 @@ pub(super) enum Intention {
     React { who: usize, message: MessageId, emoji: &'static str, is_added: bool, max: usize },
     Mark { who: usize, chat: ConversationId, read: Option<Seq>, delivered: Option<Seq> },
     MarkUnread { who: usize, chat: ConversationId, seq: Seq },
+    Change { who: usize, name: String, read_receipts: bool },
     Direct { who: usize, with: usize },
     Notes { who: usize },
     Group { who: usize, users: Vec<UserId>, key: Option<String> },
@@ -81,6 +84,7 @@ impl Intention {
             Self::React { is_added: false, .. } => "take back",
             Self::Mark { .. } => "mark",
             Self::MarkUnread { .. } => "mark unread",
+            Self::Change { .. } => "change",
             Self::Direct { .. } => "direct",
             Self::Notes { .. } => "notes",
             Self::Group { .. } => "group",
@@ -190,7 +194,11 @@ impl Cast {
             let stale = self.one_in(6);
             return Intention::Send { who, chat: self.some_chat(), stale };
         }
-        match self.below(36) {
+        match self.below(38) {
+            36.. => {
+                let (name, read_receipts) = (format!("Name {}", self.below(3)), self.one_in(2));
+                Intention::Change { who, name, read_receipts }
+            }
             28..36 => self.some_mark(),
             16..28 if !self.messages.is_empty() => self.some_change(),
             0 => Intention::Register { name: NAMES[self.below(NAMES.len())].to_owned() },
@@ -230,7 +238,7 @@ impl Cast {
             5 | 6 => Intention::Delete { who, message },
             _ => {
                 let emoji = ["👍", ":crab:"][self.below(2)];
-                let (is_added, max) = (!self.one_in(2), if self.one_in(3) { 1 } else { 3 });
+                let (is_added, max) = (!self.one_in(2), if self.one_in(2) { 1 } else { 3 });
                 Intention::React { who, message, emoji, is_added, max }
             }
         }
@@ -304,6 +312,9 @@ impl Cast {
                 let before = desk.log.len();
                 Outcome::of(desk.store.mark_unread(mark).await, |_| desk.log.len() == before)
             }
+            Intention::Change { who, name, read_receipts } => {
+                self.change(desk, *who, name, *read_receipts).await
+            }
             Intention::Direct { who, with } => {
                 self.make(desk, desk.make.direct(&self.people[*who].actor, self.people[*with].id())).await
             }
@@ -332,6 +343,20 @@ impl Cast {
             self.stale.push(None);
         }
         Outcome::of(answer, |()| false)
+    }
+
+    async fn change(&mut self, desk: &Desk, who: usize, name: &str, read_receipts: bool) -> Outcome {
+        let change = UserChange {
+            display_name: Some(name.to_owned()),
+            read_receipts: Some(read_receipts),
+            ..UserChange::default()
+        };
+        let before = desk.log.len();
+        let answer = desk.store.update_user(desk.make.update(&self.people[who].actor, change)).await;
+        if let Ok(user) = &answer {
+            self.people[who].user = user.clone();
+        }
+        Outcome::of(answer, |_| desk.log.len() == before)
     }
 
     async fn send(&mut self, desk: &Desk, who: usize, chat: ConversationId, stale: bool) -> Outcome {
