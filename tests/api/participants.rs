@@ -1,6 +1,8 @@
 //! `/api/conversations/:id/participants` and `…/leave`.
 
+use reqwest::Method;
 use serde_json::{Value, json};
+use tidings_testkit::actors::Person;
 
 use crate::harness::TestServer;
 
@@ -132,4 +134,46 @@ async fn participants_come_in_pages() {
         .collect();
     names.sort();
     assert_eq!(names, ["alice", "bob", "carol"]);
+}
+
+#[tokio::test]
+async fn owners_give_roles_and_the_roles_count() {
+    let server = TestServer::start().await;
+    let [alice, bob, carol] = server.users(["alice", "bob", "carol"]).await;
+    let group = alice.group_with("Band", &[&bob, &carol]).await;
+    let mut device = carol.connect().await;
+    let give = async |giver: &Person, to: &Person, role: &str| {
+        let path = format!("/api/conversations/{group}/participants/{}", to.id);
+        giver.request(Method::PATCH, &path, json!({ "role": role })).await
+    };
+    let rubbish = carol.send(&group, "rubbish").await["id"].as_str().unwrap().to_owned();
+    device.expect_message("rubbish").await;
+    bob.delete(&format!("/api/messages/{rubbish}")).await.assert_problem(403, "forbidden");
+    give(&bob, &bob, "owner").await.assert_problem(403, "forbidden");
+    let participant = give(&alice, &bob, "admin").await.assert_ok(200);
+    assert_eq!((&participant["userId"], &participant["role"]), (&json!(bob.id), &json!("admin")));
+    let frame = device.expect("participant:updated").await;
+    for (field, value) in [("userId", &bob.id), ("by", &alice.id), ("conversationId", &group)] {
+        assert_eq!(frame[field], value.as_str(), "{field}");
+    }
+    assert_eq!(frame["role"], "admin");
+    let _ = give(&alice, &bob, "admin").await.assert_ok(200);
+    device.expect_nothing().await;
+
+    let _ = bob.delete(&format!("/api/messages/{rubbish}")).await.assert_ok(200);
+    device.expect("message:deleted").await;
+    give(&alice, &alice, "member").await.assert_problem(422, "last_owner");
+    let _ = give(&alice, &bob, "owner").await.assert_ok(200);
+    let _ = give(&bob, &alice, "member").await.assert_ok(200);
+    give(&alice, &bob, "member").await.assert_problem(403, "forbidden");
+
+    let refused = give(&bob, &carol, "boss").await;
+    refused.assert_problem(422, "invalid");
+    assert_eq!(refused.pointers(), ["/role"]);
+    let nobody = format!("/api/conversations/{group}/participants/nobody");
+    bob.request(Method::PATCH, &nobody, json!({ "role": "admin" })).await.assert_problem(404, "not_found");
+    let chat = alice.direct_with(&bob).await;
+    let path = format!("/api/conversations/{chat}/participants/{}", bob.id);
+    let fixed = alice.request(Method::PATCH, &path, json!({ "role": "owner" })).await;
+    fixed.assert_problem(422, "fixed_participants");
 }

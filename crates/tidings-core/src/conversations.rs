@@ -288,8 +288,8 @@ pub enum Error {
     /// The asker's role does not allow it.
     #[error("the role does not allow this")]
     Forbidden,
-    /// The last owner cannot leave.
-    #[error("the last owner cannot leave")]
+    /// The last owner can neither leave nor become less.
+    #[error("the last owner stays")]
     LastOwner,
     /// Direct and self conversations keep their people.
     #[error("the participants cannot change")]
@@ -335,9 +335,7 @@ impl Refusal for Error {
             Self::NotFound => "There is no such conversation or participant among yours.".into(),
             Self::NotParticipant => "You have left or were removed. Ask somebody to add you again.".into(),
             Self::Forbidden => "Ask an owner or admin of the conversation.".into(),
-            Self::LastOwner => {
-                "A group keeps at least one owner, and this version cannot make somebody else one.".into()
-            }
+            Self::LastOwner => "A group keeps at least one owner: make somebody else one first.".into(),
             Self::FixedParticipants => "Only groups change: create a group with these people.".into(),
             Self::TooManyParticipants { max } => format!("A conversation holds at most {max} people.").into(),
             Self::IdempotencyKeyReused => {

@@ -98,7 +98,7 @@ codes! {
     /// The message was deleted.
     MessageDeleted = "message_deleted", "The message was deleted";
     /// A conversation needs an owner.
-    LastOwner = "last_owner", "The last owner cannot leave";
+    LastOwner = "last_owner", "A group keeps an owner";
     /// A direct or self conversation's people never change.
     FixedParticipants = "fixed_participants", "The participants of this conversation cannot change";
     /// Too many at a time.

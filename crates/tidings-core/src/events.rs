@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::accounts::User;
 use crate::clock::Timestamp;
-use crate::conversations::{Conversation, Marks, Membership, Participant};
-use crate::ids::{ConversationId, LogId, MessageId, Pos, SessionId, StreamId, UserId};
+use crate::conversations::{Conversation, Marks, Membership, Participant, Role};
+use crate::ids::{ConversationId, LogId, MessageId, Pos, Seq, SessionId, StreamId, UserId};
 use crate::messages::Message;
 use crate::reactions::{Reaction, ReactionChange};
 use crate::receipts::{Receipt, ReceiptKind};
@@ -82,6 +82,17 @@ pub enum EventBody {
     },
     /// Somebody came in.
     ParticipantJoined(Participant),
+    /// Somebody has another role.
+    ParticipantUpdated {
+        /// Who.
+        user: User,
+        /// In the interval that begins here.
+        from_pos: Pos,
+        /// The first message that they may read.
+        history_from_seq: Seq,
+        /// What they may do from now on.
+        role: Role,
+    },
     /// Somebody left or was removed.
     ParticipantLeft {
         /// Who.
@@ -116,6 +127,8 @@ pub struct About {
 pub enum Thing {
     /// Whether and how somebody is in a conversation.
     Participation(ConversationId, UserId),
+    /// What somebody in a conversation may do.
+    Role(StreamId, UserId),
     /// What a message says.
     Text(MessageId),
     /// What is on a message.
@@ -150,6 +163,7 @@ impl EventBody {
             | Self::ConversationCreated { .. }
             | Self::ParticipantJoined(_)
             | Self::ParticipantLeft { .. }
+            | Self::ParticipantUpdated { .. }
             | Self::UserRegistered(_)
             | Self::UserUpdated(_)
             | Self::SessionEnded { .. } => None,
@@ -186,6 +200,7 @@ impl Event {
         match &self.body {
             EventBody::ParticipantJoined(participant) => participation(&participant.membership),
             EventBody::ParticipantLeft { membership, .. } => participation(membership),
+            EventBody::ParticipantUpdated { user, .. } => Some(Thing::Role(self.stream, user.id)),
             EventBody::MessageEdited(message) | EventBody::MessageDeleted(message) => {
                 Some(Thing::Text(message.id))
             }
@@ -232,6 +247,7 @@ impl Event {
             }
             EventBody::ParticipantJoined(_)
             | EventBody::ParticipantLeft { .. }
+            | EventBody::ParticipantUpdated { .. }
             | EventBody::UserRegistered(_)
             | EventBody::UserUpdated(_) => NAMES,
             EventBody::MessagesRead(receipts) | EventBody::MessagesDelivered(receipts) => {

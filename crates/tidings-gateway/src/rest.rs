@@ -52,7 +52,10 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
             "/api/conversations/{id}/participants",
             get(participants::get_participants).post(participants::post_participants),
         )
-        .route("/api/conversations/{id}/participants/{userId}", delete(participants::delete_participant))
+        .route(
+            "/api/conversations/{id}/participants/{userId}",
+            delete(participants::delete_participant).patch(participants::patch_participant),
+        )
         .route("/api/conversations/{id}/leave", post(participants::post_leave))
         .route("/api/conversations/{id}/messages", get(messages::get_messages).post(messages::post_message))
         .route(

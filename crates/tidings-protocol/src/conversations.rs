@@ -144,6 +144,14 @@ pub struct AddedParticipants {
     pub participants: Vec<Participant>,
 }
 
+/// `PATCH /api/conversations/:id/participants/:userId`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateParticipantRequest {
+    /// `owner`, `admin` or `member`.
+    pub role: String,
+}
+
 /// `POST /api/conversations/:id/participants`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

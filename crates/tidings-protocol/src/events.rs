@@ -60,6 +60,8 @@ pub enum EventBody {
     ParticipantJoined(ParticipantChange),
     /// `participant:left`.
     ParticipantLeft(ParticipantChange),
+    /// `participant:updated`.
+    ParticipantUpdated(ParticipantChange),
     /// `user:updated`.
     UserUpdated(Me),
     /// `session:ended`.
@@ -68,7 +70,7 @@ pub enum EventBody {
 
 impl EventBody {
     /// Every name there is.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "message:new",
         "message:edited",
         "message:deleted",
@@ -81,6 +83,7 @@ impl EventBody {
         "conversation:created",
         "participant:joined",
         "participant:left",
+        "participant:updated",
         "user:updated",
         "session:ended",
     ];
@@ -91,7 +94,7 @@ impl EventBody {
         let [message_new, message_edited, message_deleted, rest @ ..] = Self::NAMES;
         let [reaction_added, reaction_removed, reactions_changed, stream_advanced, rest @ ..] = rest;
         let [messages_read, messages_delivered, rest @ ..] = rest;
-        let [conversation_created, joined, left, user_updated, session_ended] = rest;
+        let [conversation_created, joined, left, updated, user_updated, session_ended] = rest;
         match self {
             Self::MessageNew(_) => message_new,
             Self::MessageEdited(_) => message_edited,
@@ -105,6 +108,7 @@ impl EventBody {
             Self::ConversationCreated(_) => conversation_created,
             Self::ParticipantJoined(_) => joined,
             Self::ParticipantLeft(_) => left,
+            Self::ParticipantUpdated(_) => updated,
             Self::UserUpdated(_) => user_updated,
             Self::SessionEnded(_) => session_ended,
         }
@@ -164,7 +168,7 @@ pub struct ReactionsChanged {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StreamAdvanced {}
 
-/// Somebody came in or went.
+/// Somebody came in, went, or has another role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ParticipantChange {

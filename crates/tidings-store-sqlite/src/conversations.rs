@@ -6,6 +6,7 @@ mod create;
 mod list;
 mod membership;
 mod remove;
+mod update;
 mod view;
 
 #[cfg(test)]
@@ -27,7 +28,9 @@ use tidings_core::conversations::{
 };
 use tidings_core::error::{Code, FieldError, StoreError};
 use tidings_core::ids::{AppId, ConversationId, UserId};
-use tidings_core::ports::store::{AddParticipants, ConversationStore, NewConversation, RemoveParticipant};
+use tidings_core::ports::store::{
+    AddParticipants, ConversationStore, NewConversation, RemoveParticipant, UpdateParticipant,
+};
 use tidings_core::sessions::Actor;
 
 use crate::SqliteStore;
@@ -142,6 +145,10 @@ impl ConversationStore for SqliteStore {
 
     async fn add_participants(&self, add: AddParticipants) -> Result<Vec<Participant>, Error> {
         self.writer.write(move |tx| add::add_participants(tx, &add)).await
+    }
+
+    async fn update_participant(&self, update: UpdateParticipant) -> Result<Participant, Error> {
+        self.writer.write(move |tx| update::update_participant(tx, update)).await
     }
 
     async fn remove_participant(&self, remove: RemoveParticipant) -> Result<(), Error> {

@@ -13,7 +13,7 @@ mod streams;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Error, Row};
 use tidings_core::clock::Timestamp;
-use tidings_core::conversations::Membership;
+use tidings_core::conversations::{Membership, Role};
 use tidings_core::events::EventBody;
 use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, Seq, SessionId, StreamId, UserId};
 use tidings_core::reactions::ReactionChange;
@@ -44,10 +44,11 @@ pub(crate) enum Kind {
     OwnRead = 12,
     OwnDelivered = 13,
     UserUpdated = 14,
+    ParticipantUpdated = 15,
 }
 
 impl Kind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Sent,
         Self::ConversationCreated,
         Self::ParticipantJoined,
@@ -63,6 +64,7 @@ impl Kind {
         Self::OwnRead,
         Self::OwnDelivered,
         Self::UserUpdated,
+        Self::ParticipantUpdated,
     ];
 
     fn from_number(number: i64) -> Option<Self> {
@@ -177,6 +179,28 @@ impl EntryData {
     }
 }
 
+/// What a change of role says: since which position they are in, and the role that they have from then on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RoleData {
+    pub from_pos: Pos,
+    pub role: Role,
+}
+
+impl RoleData {
+    fn encode(self) -> Vec<u8> {
+        [&self.from_pos.0.to_be_bytes(), self.role.as_str().as_bytes()].concat()
+    }
+
+    pub(crate) fn decode(event: &EventRow) -> rusqlite::Result<Self> {
+        let parts = event.data.as_deref().and_then(<[u8]>::split_first_chunk::<8>);
+        let parsed = parts.and_then(|(from_pos, role)| {
+            let role = Role::parse(std::str::from_utf8(role).ok()?)?;
+            Some(Self { from_pos: Pos(u64::from_be_bytes(*from_pos)), role })
+        });
+        parsed.ok_or_else(|| unreadable(7, "the data of a role"))
+    }
+}
+
 /// Reads `log_id, stream, pos, kind, actor, at, ref, data`.
 pub(crate) fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     let kind: i64 = row.get(3)?;
@@ -231,6 +255,10 @@ fn encode(body: &EventBody) -> Result<(Kind, Value, Option<Vec<u8>>), Unexpected
         EventBody::ParticipantJoined(joined) => {
             let data = EntryData::of(&joined.membership).encode();
             (Kind::ParticipantJoined, id(joined.membership.user.as_bytes()), Some(data))
+        }
+        EventBody::ParticipantUpdated { user, from_pos, role, .. } => {
+            let data = RoleData { from_pos: *from_pos, role: *role }.encode();
+            (Kind::ParticipantUpdated, id(user.id.as_bytes()), Some(data))
         }
         EventBody::ParticipantLeft { membership, .. } => {
             (Kind::ParticipantLeft, id(membership.user.as_bytes()), None)

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidings_core::accounts::{PasswordHash, User, UserSettings};
 use tidings_core::clock::{Clock, ManualClock, Timestamp};
-use tidings_core::conversations::{ConversationIds, ConversationKind};
+use tidings_core::conversations::{ConversationIds, ConversationKind, Role};
 use tidings_core::idempotency::{IdempotencyKey, KeyedRequest, RequestMac, RequestMacs};
 use tidings_core::ids::{
     AppId, ClientMessageId, ConversationId, IdSource, MessageId, Seq, SessionId, UserId,
@@ -24,7 +24,8 @@ use tidings_core::limits::Limits;
 use tidings_core::messages::MessageKind;
 use tidings_core::ports::store::{
     AddParticipants, AddReaction, AdvanceMarks, AppendMessage, DeleteMessage, EditMessage, MarkRequest,
-    MarkUnread, NewConversation, NewSession, RemoveParticipant, RemoveReaction, UpdateUser, UserChange,
+    MarkUnread, NewConversation, NewSession, RemoveParticipant, RemoveReaction, UpdateParticipant,
+    UpdateUser, UserChange,
 };
 use tidings_core::sessions::{Actor, RefreshTokenHash, Session};
 
@@ -272,6 +273,18 @@ impl Values {
     #[must_use]
     pub fn removal(&self, actor: &Actor, conversation: ConversationId, user: UserId) -> RemoveParticipant {
         RemoveParticipant { actor: *actor, conversation, user, now: self.now() }
+    }
+
+    /// This one is to have another role.
+    #[must_use]
+    pub fn role(
+        &self,
+        actor: &Actor,
+        conversation: ConversationId,
+        user: UserId,
+        role: Role,
+    ) -> UpdateParticipant {
+        UpdateParticipant { actor: *actor, conversation, user, role, now: self.now() }
     }
 
     /// The hash of a request that says `body`.

@@ -103,6 +103,8 @@ macro_rules! store_contract {
                 an_addition_is_done_once_under_its_key
                 who_may_remove_whom
                 removing_twice_is_once
+                owners_give_roles
+                who_may_give_roles
                 the_last_owner_stays
                 direct_and_self_conversations_keep_their_people
                 the_list_is_walked_page_by_page

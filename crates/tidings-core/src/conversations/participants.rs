@@ -1,13 +1,13 @@
-//! Who is in a conversation: list, add, remove, leave.
+//! Who is in a conversation: list, add, give a role, remove, leave.
 
 use crate::error::{Code, FieldError};
 use crate::idempotency::IdempotencyKey;
 use crate::ids::{ConversationId, Pos, UserId};
-use crate::ports::store::{AddParticipants, RemoveParticipant};
+use crate::ports::store::{AddParticipants, RemoveParticipant, UpdateParticipant};
 use crate::services::Services;
 use crate::sessions::Actor;
 
-use super::{Error, Participant};
+use super::{Error, Participant, Role};
 
 /// The last entry of a page: the next one is after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,26 @@ impl Services {
             now: self.clock.now(),
         };
         self.store.add_participants(add).await
+    }
+
+    /// Gives somebody in a group another role; gives them as they stand. Twice is once.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what is no role, [`Error::Forbidden`] to all but owners, [`Error::NotFound`] for who is not in
+    /// it, [`Error::LastOwner`], [`Error::FixedParticipants`].
+    pub async fn update_participant(
+        &self,
+        actor: &Actor,
+        conversation: ConversationId,
+        user: UserId,
+        role: &str,
+    ) -> Result<Participant, Error> {
+        let Some(role) = Role::parse(role) else {
+            let error = FieldError::new("/role", Code::BadFormat, "owner, admin or member");
+            return Err(Error::Invalid(vec![error]));
+        };
+        let update = UpdateParticipant { actor: *actor, conversation, user, role, now: self.clock.now() };
+        self.store.update_participant(update).await
     }
 
     /// Takes somebody out of a group. Twice is once.

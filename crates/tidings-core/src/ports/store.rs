@@ -20,7 +20,9 @@ mod receipts;
 mod sessions;
 
 pub use accounts::{AccountStore, UpdateUser, UserChange};
-pub use conversations::{AddParticipants, ConversationStore, NewConversation, RemoveParticipant};
+pub use conversations::{
+    AddParticipants, ConversationStore, NewConversation, RemoveParticipant, UpdateParticipant,
+};
 pub use events::{
     CatchUp, CatchUpPage, EventStore, Interval, PageMax, ReadStreamError, SkippedStream, StreamPage,
 };

@@ -61,6 +61,16 @@ fn body(event: &Event) -> wire::EventBody {
         EventBody::ParticipantLeft { user, membership } => {
             wire::EventBody::ParticipantLeft(participant_change(user, membership, event.actor))
         }
+        EventBody::ParticipantUpdated { user, history_from_seq, role, .. } => {
+            wire::EventBody::ParticipantUpdated(wire::ParticipantChange {
+                conversation_id: conversation_of(event).to_string(),
+                user_id: user.id.to_string(),
+                user: accounts::user(user),
+                role: role.as_str().to_owned(),
+                by: event.actor.to_string(),
+                history_from_seq: history_from_seq.0,
+            })
+        }
         EventBody::UserRegistered(user) | EventBody::UserUpdated(user) => {
             wire::EventBody::UserUpdated(accounts::me(user))
         }
@@ -93,12 +103,15 @@ fn reaction(event: &Event, change: &ReactionChange) -> wire::ReactionChange {
 }
 
 fn marks_moved(event: &Event, receipts: &[Receipt]) -> MarksMoved {
-    let conversation = match event.stream {
+    super::receipts::marks_moved(conversation_of(event), receipts)
+}
+
+/// Of an event that stands in a conversation's stream, and nowhere else.
+fn conversation_of(event: &Event) -> ConversationId {
+    match event.stream {
         StreamId::Conversation(id) => id,
-        // It stands in a conversation's stream, and nowhere else.
         StreamId::User(_) => ConversationId::NOBODY,
-    };
-    super::receipts::marks_moved(conversation, receipts)
+    }
 }
 
 /// In the stream of the person whose they are.

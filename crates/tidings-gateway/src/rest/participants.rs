@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use tidings_core::ids::ConversationId;
 use tidings_core::services::Services;
-use tidings_protocol::conversations::AddParticipantsRequest;
+use tidings_protocol::conversations::{AddParticipantsRequest, UpdateParticipantRequest};
 
 use crate::answer::Json;
 use crate::extract::{Authenticated, JsonBody, KeyHeader, NoBody, NoQuery, PathId, PathUserId, RawQuery};
@@ -38,6 +38,18 @@ pub(super) async fn post_participants(
     let users = convert::conversations::user_ids(&request.user_ids);
     let participants = services.add_participants(&actor, conversation, users, key).await?;
     Ok(Json(convert::conversations::added_participants(&participants)))
+}
+
+pub(super) async fn patch_participant(
+    State(services): State<Arc<Services>>,
+    Authenticated(actor): Authenticated,
+    PathId(conversation): PathId<ConversationId>,
+    PathUserId(user): PathUserId,
+    _: NoQuery,
+    JsonBody(request): JsonBody<UpdateParticipantRequest>,
+) -> Result<impl IntoResponse, Refused> {
+    let participant = services.update_participant(&actor, conversation, user, &request.role).await?;
+    Ok(Json(convert::conversations::participant(&participant)))
 }
 
 pub(super) async fn delete_participant(

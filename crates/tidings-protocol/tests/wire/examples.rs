@@ -9,6 +9,7 @@ use tidings_protocol::accounts::{
 use tidings_protocol::conversations::{
     AddParticipantsRequest, AddedParticipants, Conversation, ConversationList, ConversationSettings,
     CreateConversationRequest, MyParticipation, Participant, ParticipantList, SharedConversation,
+    UpdateParticipantRequest,
 };
 use tidings_protocol::events::{
     EventBody, Frame, MessageDeleted, ParticipantChange, ReactionChange, ReactionsChanged, SessionEnded,
@@ -328,6 +329,10 @@ pub fn participant_list() -> ParticipantList {
     ParticipantList { participants: vec![participant()], next_cursor: None }
 }
 
+pub fn update_participant_request() -> UpdateParticipantRequest {
+    UpdateParticipantRequest { role: "admin".into() }
+}
+
 pub fn added_participants() -> AddedParticipants {
     AddedParticipants { participants: vec![participant()] }
 }
@@ -378,6 +383,7 @@ pub fn event_bodies() -> Vec<EventBody> {
         EventBody::ConversationCreated(shared_conversation()),
         EventBody::ParticipantJoined(change(BOB)),
         EventBody::ParticipantLeft(change(ALICE)),
+        EventBody::ParticipantUpdated(ParticipantChange { role: "admin".into(), ..change(BOB) }),
         EventBody::UserUpdated(me()),
         EventBody::SessionEnded(SessionEnded { session_id: SESSION.into() }),
     ]

@@ -54,6 +54,7 @@ fn requests() {
         .with("CreateConversationRequest, group", &examples::create_group())
         .with("CreateConversationRequest, self", &examples::create_self())
         .with("AddParticipantsRequest", &examples::add_participants_request())
+        .with("UpdateParticipantRequest", &examples::update_participant_request())
         .with("SendMessageRequest", &examples::send_message_request())
         .with("EditMessageRequest", &examples::edit_message_request())
         .with("ReactionRequest", &examples::reaction_request())

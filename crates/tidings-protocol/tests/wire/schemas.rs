@@ -29,6 +29,7 @@ use utoipa::OpenApi;
     conversations::ParticipantList,
     conversations::AddedParticipants,
     conversations::AddParticipantsRequest,
+    conversations::UpdateParticipantRequest,
     conversations::CreateConversationRequest,
     messages::Message,
     messages::ReplyTo,

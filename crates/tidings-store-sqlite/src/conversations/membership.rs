@@ -151,6 +151,20 @@ impl Earlier for Membership {
     }
 }
 
+/// Writes the role of an interval.
+pub(crate) fn set_role(conn: &Connection, membership: &Membership) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached(
+        "UPDATE membership SET role = ?4 WHERE conversation = ?1 AND user = ?2 AND from_pos = ?3",
+    )?;
+    statement.execute((
+        membership.conversation.as_bytes(),
+        membership.user.as_bytes(),
+        bound(membership.from_pos.0),
+        membership.role.as_str(),
+    ))?;
+    Ok(())
+}
+
 /// Writes a new interval, with how many are in after its beginning.
 pub(crate) fn insert(conn: &Connection, membership: &Membership, count: usize) -> rusqlite::Result<()> {
     let mut statement = conn.prepare_cached(

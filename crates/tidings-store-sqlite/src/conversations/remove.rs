@@ -54,7 +54,7 @@ fn check_target(
 pub(crate) const OWNERS_SQL: &str = "SELECT 1 FROM membership INDEXED BY membership_owner
     WHERE conversation = ?1 AND role = 'owner' AND to_pos IS NULL LIMIT 2";
 
-fn is_last_owner(tx: &Tx<'_>, conversation: ConversationId) -> rusqlite::Result<bool> {
+pub(super) fn is_last_owner(tx: &Tx<'_>, conversation: ConversationId) -> rusqlite::Result<bool> {
     let mut statement = tx.conn.prepare_cached(OWNERS_SQL)?;
     let owners = statement.query_map([conversation.as_bytes()], |_| Ok(()))?;
     Ok(owners.count() < 2)

@@ -12,7 +12,7 @@ use tidings_core::ids::{ConversationId, MessageId, StreamId, UserId};
 use tidings_core::reactions::ReactionChange;
 use tidings_core::receipts::ReceiptKind;
 
-use super::{EntryData, EventRow, Kind, receipts};
+use super::{EntryData, EventRow, Kind, RoleData, receipts};
 use crate::conversations::role_at_creation;
 use crate::rows::{Rows, bound, unreadable};
 
@@ -54,6 +54,7 @@ impl Rows<'_> {
                 let membership = self.interval_to(conversation(event)?, event.user()?, event.pos)?;
                 Ok(EventBody::ParticipantLeft { user: self.named_user(event.user()?)?, membership })
             }
+            Kind::ParticipantUpdated => self.updated(event),
             Kind::UserRegistered => Ok(EventBody::UserRegistered(self.named_user(event.user()?)?)),
             Kind::UserUpdated => Ok(EventBody::UserUpdated(self.named_user(event.user()?)?)),
             Kind::SessionEnded => {
@@ -99,6 +100,17 @@ impl Rows<'_> {
             participants.push(self.entered(event, conversation.id, user, role)?);
         }
         Ok(EventBody::ConversationCreated { conversation, participants })
+    }
+
+    fn updated(&self, event: &EventRow) -> rusqlite::Result<EventBody> {
+        let RoleData { from_pos, role } = RoleData::decode(event)?;
+        let interval = self.interval_from(conversation(event)?, event.user()?, from_pos)?;
+        Ok(EventBody::ParticipantUpdated {
+            user: self.named_user(interval.user)?,
+            from_pos,
+            history_from_seq: interval.history_from_seq,
+            role,
+        })
     }
 
     /// One who came in with this event, as they stood then.

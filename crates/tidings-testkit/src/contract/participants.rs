@@ -2,7 +2,7 @@
 
 use tidings_core::conversations::{Error, MembershipState, ParticipantCursor, Role};
 use tidings_core::events::{Event, EventBody};
-use tidings_core::ids::{ConversationId, Seq, UserId};
+use tidings_core::ids::{ConversationId, Seq, StreamId, UserId};
 use tidings_core::ports::store::AddParticipants;
 
 use super::{Desk, Person};
@@ -286,4 +286,58 @@ pub async fn one_who_left_sees_who_was_in(desk: Desk) {
     expected.sort_unstable();
     assert_eq!(users, expected);
     assert_eq!(desk.view(&bob, chat).await.participant_count, 2);
+}
+
+/// With an event; the role counts from then on, and the one that is there is nothing.
+pub async fn owners_give_roles(desk: Desk) {
+    let [alice, bob, carol] = desk.people(["alice", "bob", "carol"]).await;
+    let chat = desk.group([&alice, &bob, &carol]).await;
+    desk.send(&carol, chat, "rubbish").await;
+    let give = |role| desk.make.role(&alice.actor, chat, bob.id(), role);
+    let (given, events) = desk.publishes(desk.store.update_participant(give(Role::Admin))).await;
+    assert_eq!(given.unwrap().membership.role, Role::Admin);
+    let [event] = &events[..] else { panic!("one event: {events:?}") };
+    assert_eq!((event.stream, event.actor), (StreamId::Conversation(chat), alice.id()));
+    assert!(
+        matches!(&event.body, EventBody::ParticipantUpdated { user, role: Role::Admin, .. } if *user == bob.user)
+    );
+    desk.silently(desk.store.update_participant(give(Role::Admin))).await.expect("they have it");
+    assert_eq!(desk.view(&bob, chat).await.me.role, Role::Admin);
+    desk.remove(&bob, chat, &carol).await;
+    desk.store.update_participant(give(Role::Owner)).await.unwrap();
+    desk.leave(&alice, chat).await;
+    assert_eq!(word(&desk.try_remove(&bob, chat, &bob).await), "last owner");
+    let less = desk.make.role(&bob.actor, chat, bob.id(), Role::Member);
+    let refused = desk.silently(desk.store.update_participant(less)).await;
+    assert!(matches!(refused, Err(Error::LastOwner)), "{refused:?}");
+}
+
+/// Owners, in groups, to who is in.
+pub async fn who_may_give_roles(desk: Desk) {
+    let [owner, admin, member, gone, eve] = desk.people(["owner", "admin", "member", "gone", "eve"]).await;
+    let chat = desk.group([&owner, &admin, &member, &gone]).await;
+    desk.store.update_participant(desk.make.role(&owner.actor, chat, admin.id(), Role::Admin)).await.unwrap();
+    desk.leave(&gone, chat).await;
+    for (actor, target, expected) in [
+        (&admin, &member, "forbidden"),
+        (&admin, &admin, "forbidden"),
+        (&member, &member, "forbidden"),
+        (&gone, &member, "no participant"),
+        (&eve, &member, "not found"),
+        (&owner, &gone, "not found"),
+        (&owner, &eve, "not found"),
+    ] {
+        let update = desk.make.role(&actor.actor, chat, target.id(), Role::Owner);
+        let outcome = desk.silently(desk.store.update_participant(update)).await;
+        let names = (&actor.user.username, &target.user.username);
+        assert_eq!(word(&outcome), expected, "{names:?}");
+    }
+    let direct = desk.direct(&owner, &admin).await.view.conversation.id;
+    let update = desk.make.role(&owner.actor, direct, admin.id(), Role::Owner);
+    let refused = desk.silently(desk.store.update_participant(update)).await;
+    assert!(matches!(refused, Err(Error::FixedParticipants)), "{refused:?}");
+    desk.log_out(&owner).await;
+    let update = desk.make.role(&owner.actor, chat, member.id(), Role::Admin);
+    let refused = desk.silently(desk.store.update_participant(update)).await;
+    assert!(matches!(refused, Err(Error::SessionEnded)), "{refused:?}");
 }

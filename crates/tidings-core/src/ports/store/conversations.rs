@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::conversations::{
     self, ConversationCursor, ConversationFilter, ConversationKind, ConversationPage, ConversationView,
-    CreatedConversation, Participant, ParticipantCursor, ParticipantPage,
+    CreatedConversation, Participant, ParticipantCursor, ParticipantPage, Role,
 };
 use crate::error::StoreError;
 use crate::idempotency::KeyedRequest;
@@ -61,6 +61,21 @@ pub struct RemoveParticipant {
     pub now: Timestamp,
 }
 
+/// Somebody who is to have another role.
+#[derive(Debug, Clone, Copy)]
+pub struct UpdateParticipant {
+    /// Who gives it.
+    pub actor: Actor,
+    /// Where.
+    pub conversation: ConversationId,
+    /// To whom.
+    pub user: UserId,
+    /// Which.
+    pub role: Role,
+    /// The present.
+    pub now: Timestamp,
+}
+
 /// Conversations and memberships.
 #[async_trait]
 pub trait ConversationStore: Send + Sync + 'static {
@@ -109,6 +124,16 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// Nobody is added: [`conversations::Error::NotFound`] to strangers, `NotParticipant`, `Forbidden`,
     /// `FixedParticipants`, `UnknownUsers`, `TooManyParticipants`, `IdempotencyKeyReused`, `SessionEnded`.
     async fn add_participants(&self, add: AddParticipants) -> Result<Vec<Participant>, conversations::Error>;
+
+    /// Gives a participant another role, with an event; gives them as they stand. The one that they have is nothing.
+    ///
+    /// # Errors
+    /// [`conversations::Error::NotFound`] to strangers and for who is not in; `NotParticipant`, `Forbidden` to all but
+    /// owners, `LastOwner`, `FixedParticipants`, `SessionEnded`.
+    async fn update_participant(
+        &self,
+        update: UpdateParticipant,
+    ) -> Result<Participant, conversations::Error>;
 
     /// Closes an interval, with an event. Who is out already stays out.
     ///

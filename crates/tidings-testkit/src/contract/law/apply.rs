@@ -66,6 +66,11 @@ impl State {
             EventBody::ParticipantLeft { user, membership } => {
                 EventBody::ParticipantLeft { user: person(user), membership: membership.clone() }
             }
+            EventBody::ParticipantUpdated { user, from_pos, history_from_seq, role } => {
+                let (user, from_pos, history_from_seq, role) =
+                    (person(user), *from_pos, *history_from_seq, *role);
+                EventBody::ParticipantUpdated { user, from_pos, history_from_seq, role }
+            }
             EventBody::ConversationCreated { conversation, participants } => {
                 let (conversation, participants) =
                     (conversation.clone(), participants.iter().map(participant).collect());
@@ -154,6 +159,16 @@ pub fn apply(state: &mut State, event: &Event) {
             assert_eq!(users.len() + 1, before, "it was there");
             emoji.retain(|(_, users)| !users.is_empty());
             react(state, id, change);
+        }
+        (
+            EventBody::ParticipantUpdated { user, from_pos, history_from_seq, role },
+            StreamId::Conversation(id),
+        ) => {
+            assert_eq!(state.users.get(&user.id), Some(user), "as the account stands");
+            let interval = state.open_interval(id, user.id).expect("who has a role is in");
+            assert_eq!((interval.from_pos, interval.history_from_seq), (*from_pos, *history_from_seq));
+            assert_ne!(interval.role, *role, "it changes");
+            interval.role = *role;
         }
         (EventBody::MessagesRead(receipts), StreamId::Conversation(id)) => {
             for receipt in receipts {

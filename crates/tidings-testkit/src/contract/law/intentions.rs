@@ -1,6 +1,6 @@
 //! Random intentions of a handful of people, the impossible and the repeated among them.
 
-use tidings_core::conversations::Error as ConversationError;
+use tidings_core::conversations::{Error as ConversationError, Role};
 use tidings_core::error::{Refusal, StoreError};
 use tidings_core::ids::{ConversationId, MessageId, Seq, UserId};
 use tidings_core::ports::store::{
@@ -35,6 +35,7 @@ pub(super) enum Intention {
     GroupRetry { new: NewConversation },
     Add { who: usize, chat: ConversationId, users: Vec<UserId>, max: usize, key: Option<String> },
     Remove { who: usize, chat: ConversationId, gone: usize },
+    Promote { who: usize, chat: ConversationId, other: usize, role: Role },
     LogOut { who: usize },
 }
 
@@ -92,6 +93,7 @@ impl Intention {
             Self::Add { .. } => "add",
             Self::Remove { who, gone, .. } if who == gone => "leave",
             Self::Remove { .. } => "remove",
+            Self::Promote { .. } => "promote",
             Self::LogOut { .. } => "log out",
         }
     }
@@ -102,6 +104,7 @@ impl Intention {
             Self::Send { chat, .. }
             | Self::Add { chat, .. }
             | Self::Remove { chat, .. }
+            | Self::Promote { chat, .. }
             | Self::Mark { chat, .. }
             | Self::MarkUnread { chat, .. } => Some(*chat),
             Self::Retry { append, .. } => Some(append.conversation),
@@ -194,8 +197,9 @@ impl Cast {
             let stale = self.one_in(6);
             return Intention::Send { who, chat: self.some_chat(), stale };
         }
-        match self.below(38) {
-            36.. => {
+        match self.below(40) {
+            38.. => self.some_promotion(),
+            36 | 37 => {
                 let (name, read_receipts) = (format!("Name {}", self.below(3)), self.one_in(2));
                 Intention::Change { who, name, read_receipts }
             }
@@ -244,6 +248,12 @@ impl Cast {
         }
     }
 
+    fn some_promotion(&mut self) -> Intention {
+        let who = if self.one_in(2) { 0 } else { self.someone() };
+        let role = [Role::Owner, Role::Admin, Role::Member][self.below(3)];
+        Intention::Promote { who, chat: self.some_chat(), other: self.someone(), role }
+    }
+
     fn some_mark(&mut self) -> Intention {
         let (who, chat, seq) = (self.someone(), self.some_chat(), Seq(self.below(8) as u64));
         match self.below(4) {
@@ -255,7 +265,9 @@ impl Cast {
     }
 
     fn some_direct(&mut self, who: usize) -> Intention {
-        let step = 1 + self.below(self.people.len() - 1);
+        // Often the same two.
+        let who = if self.one_in(2) { 0 } else { who };
+        let step = if self.one_in(2) { 1 } else { 1 + self.below(self.people.len() - 1) };
         Intention::Direct { who, with: (who + step) % self.people.len() }
     }
 
@@ -330,6 +342,11 @@ impl Cast {
             Intention::Remove { who, chat, gone } => {
                 let remove = desk.make.removal(&self.people[*who].actor, *chat, self.people[*gone].id());
                 Outcome::of(desk.store.remove_participant(remove).await, |()| false)
+            }
+            Intention::Promote { who, chat, other, role } => {
+                let update = desk.make.role(&self.people[*who].actor, *chat, self.people[*other].id(), *role);
+                let before = desk.log.len();
+                Outcome::of(desk.store.update_participant(update).await, |_| desk.log.len() == before)
             }
             Intention::LogOut { who } => self.log_out(desk, *who).await,
         }
