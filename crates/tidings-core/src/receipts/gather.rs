@@ -83,12 +83,14 @@ impl Receipts {
     }
 
     async fn write_until_quiet(self: Arc<Self>, conversation: ConversationId) {
+        let mut writing = Writing { receipts: &self, conversation, is_over: false };
         while let Some(gathered) = self.take(conversation) {
             for part in in_parts(gathered.into_values()) {
                 self.write(conversation, part).await;
             }
             tokio::time::sleep(Duration::from_millis(RECEIPTS_GATHERED_MS)).await;
         }
+        writing.is_over = true;
     }
 
     /// What has been gathered; nothing where nothing has come, and then the next mark is a first one.
@@ -116,6 +118,21 @@ impl Receipts {
                 // Who has gone meanwhile needs no answer.
                 let _ = answer.send(standing.clone());
             }
+        }
+    }
+}
+
+/// A task that ends before it is over (a panic, a runtime that stops) lets nobody wait for it, and another one begin.
+struct Writing<'a> {
+    receipts: &'a Receipts,
+    conversation: ConversationId,
+    is_over: bool,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.receipts.waiting.lock().remove(&self.conversation);
         }
     }
 }
