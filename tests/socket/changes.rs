@@ -155,6 +155,22 @@ async fn a_newcomer_is_not_told_what_happens_to_older_messages() {
     }
 }
 
+/// Also by a node that has not seen them come in.
+#[tokio::test]
+async fn a_newcomer_is_not_told_after_a_restart_either() {
+    let mut server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let group = alice.group_with("Band", &[]).await;
+    let old = alice.send(&group, "a secret").await["id"].clone();
+    let _ = alice.add(&group, &bob).await.assert_ok(200);
+    server.restart().await;
+    let (mut hers, mut his) = (server.moved(&alice).connect().await, server.moved(&bob).connect().await);
+    ok(&mut hers, "message:edit", json!({ "messageId": old, "content": "another secret" })).await;
+    hers.expect("message:edited").await;
+    his.expect("stream:advanced").await;
+    his.expect_nothing().await;
+}
+
 /// One commit of hundreds of reactions is a frame or a few, and not hundreds to each of hundreds.
 #[tokio::test]
 async fn a_storm_of_reactions_is_told_together() {

@@ -117,3 +117,24 @@ async fn ones_own_marks_reach_ones_own_devices() {
         assert_eq!(replayed[2].body["marks"][0]["seq"], 0);
     }
 }
+
+/// A read that is still being gathered came before, and must not undo it.
+#[tokio::test]
+async fn marking_unread_is_not_undone_by_a_read_that_waits() {
+    let server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    let mut his = bob.connect().await;
+    for n in 1..=4 {
+        alice.send(&chat, &n.to_string()).await;
+    }
+    read(&mut his, &chat, 1).await;
+    let waiting = his.begin("messages:read", &json!({ "conversationId": chat, "seq": 4 })).await;
+    // A connection's events are taken in their order: when this is answered, the other one waits.
+    his.call("sync", json!({})).await;
+    let path = format!("/api/conversations/{chat}/unread");
+    let marked = bob.post(&path, json!({ "seq": 3 })).await.assert_ok(200);
+    assert_eq!(marked["unread"], 3, "nothing of what waits has been written");
+    let ack = his.ack(waiting).await;
+    assert_eq!((&ack["readSeq"], &ack["unread"]), (&json!(2), &json!(2)));
+}

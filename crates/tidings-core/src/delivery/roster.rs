@@ -314,6 +314,18 @@ mod tests {
         assert_eq!(audience(&mut rosters, &joined(6, 2)), [1, 2]);
     }
 
+    /// Or an edit of an old message would go to those who have come in since.
+    #[test]
+    fn the_newest_joining_is_known_however_it_came() {
+        let mut rosters = Rosters::new(1 << 20);
+        rosters.insert(HERE, vec![interval(1, 1, None), interval(2, 6, None), interval(3, 9, None)]);
+        assert_eq!(rosters.at(HERE, &message(7)).newest(), Pos(6), "the third is still to come");
+        rosters.pass(HERE, &message(7));
+        assert_eq!(rosters.at(HERE, &message(9)).newest(), Pos(9));
+        rosters.pass(HERE, &message(9));
+        assert_eq!(rosters.at(HERE, &joined(12, 4)).newest(), Pos(12));
+    }
+
     #[test]
     fn settled_members_cost_sixteen_bytes_and_the_least_used_go_when_memory_is_full() {
         let other = ConversationId(Uuid::from_u128(9));

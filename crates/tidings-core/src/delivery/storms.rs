@@ -23,7 +23,8 @@ fn merge(one: &Event, next: &Event) -> Option<Event> {
         return None;
     }
     let body = next.body.merged().unwrap_or_else(|| next.body.clone());
-    Some(Event { span: one.span + next.span, body, ..next.clone() })
+    let Event { log_id, stream, pos, at, actor, .. } = *next;
+    Some(Event { log_id, stream, pos, span: one.span + next.span, at, actor, body })
 }
 
 fn reacted_to(body: &EventBody) -> Option<About> {

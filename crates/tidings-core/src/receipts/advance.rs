@@ -37,6 +37,7 @@ impl Services {
         conversation: ConversationId,
         seq: Seq,
     ) -> Result<Standing, Error> {
+        self.receipts.hold_back(conversation, actor.user, seq);
         let mark = MarkUnread { actor: *actor, conversation, seq, now: self.clock.now() };
         self.store.mark_unread(mark).await
     }

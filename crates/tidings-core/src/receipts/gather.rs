@@ -61,6 +61,15 @@ impl Receipts {
         answered.await.unwrap_or(Err(Error::Store(StoreError::OutcomeUnknown)))
     }
 
+    /// What somebody marks unread is not read by a mark of theirs that came before and still waits.
+    pub(super) fn hold_back(&self, conversation: ConversationId, user: UserId, unread_from: Seq) {
+        let mut waiting = self.waiting.lock();
+        let gathered = waiting.get_mut(&conversation).into_iter().flat_map(HashMap::values_mut);
+        for one in gathered.filter(|one| one.request.actor.user == user) {
+            one.request.read = one.request.read.map(|read| read.min(unread_from.previous()));
+        }
+    }
+
     /// True where nobody writes this conversation's.
     fn gather(&self, conversation: ConversationId, new: Waiting) -> Result<bool, Error> {
         let mut waiting = self.waiting.lock();

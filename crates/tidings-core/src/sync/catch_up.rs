@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::delivery::TailPart;
 use crate::error::{Code, FieldError, StoreError};
 use crate::events::{Event, Thing};
 use crate::ids::{LogId, StreamId, UserId};
@@ -43,7 +44,12 @@ impl Services {
         let end = token.replay.map(|replay| replay.end);
         // A replay that the store began may end above what has been dispatched yet: then the tail lacks its end.
         let tail = self.delivery.tail_after(actor.user, done_through, page_max);
-        if let Some(tail) = tail.filter(|tail| end.is_none_or(|end| end <= tail.through)) {
+        // Nor does it have an end that lies within what was merged on its way out.
+        let cuts = |end: LogId, event: &Event| event.log_id > end && event.span > 1;
+        let is_whole = |tail: &TailPart| {
+            end.is_none_or(|end| end <= tail.through && !tail.events.iter().any(|event| cuts(end, event)))
+        };
+        if let Some(tail) = tail.filter(is_whole) {
             let end = end.unwrap_or(tail.through);
             let events = tail.events.into_iter().filter(|event| event.log_id <= end).collect();
             return Ok(page_of(token, events, page_max, end, actor.user));
