@@ -1,5 +1,11 @@
 //! One full example of each shape.
 
+mod messages;
+mod socket;
+
+pub use messages::*;
+pub use socket::*;
+
 use std::collections::BTreeMap;
 
 use serde_json::json;
@@ -15,21 +21,10 @@ use tidings_protocol::events::{
     EventBody, Frame, MessageDeleted, ParticipantChange, ReactionChange, ReactionsChanged, SessionEnded,
     StreamAdvanced,
 };
-use tidings_protocol::messages::{
-    EditMessageRequest, HistoryPage, Message, MessageVersion, MessageVersionList, Reaction, ReactionList,
-    ReactionRequest, ReplyTo, SendMessageRequest,
-};
+use tidings_protocol::messages::Message;
 use tidings_protocol::problem::{FieldProblem, Problem};
-use tidings_protocol::receipts::{
-    DeliveredMark, MarkRequest, MarksMoved, ReadMark, Receipt, UnreadConversation, UnreadList,
-};
 use tidings_protocol::server::{Health, Jwks, ServerInfo};
 use tidings_protocol::sessions::{LoginRequest, RefreshRequest, Session, SessionList, SignedIn, Tokens};
-use tidings_protocol::socket::{
-    ConnectAuth, DeleteMessageEvent, DeliveredAck, Denied, EditMessageEvent, MarkEvent, MessageAck,
-    ReactionEvent, ReactionsAck, ReadAck, Ready, RefusedAck, RenewSessionAck, RenewSessionEvent,
-    ReplayedPage, Reset, SendMessageEvent, SyncAck,
-};
 use tidings_protocol::sync::{SkippedStream, SyncEvent, SyncRequest, SyncResponse};
 
 const ALICE: &str = "0199f3a0-0000-7000-8000-00000000000a";
@@ -109,14 +104,6 @@ pub fn session() -> Session {
     }
 }
 
-pub fn renew_session_event() -> RenewSessionEvent {
-    RenewSessionEvent { token: "eyJ…".into() }
-}
-
-pub fn renew_session_ack() -> RenewSessionAck {
-    RenewSessionAck { ok: true, expires_at: AT.into() }
-}
-
 pub fn tokens() -> Tokens {
     Tokens {
         access_token: "eyJ…".into(),
@@ -144,134 +131,6 @@ pub fn create_self() -> CreateConversationRequest {
 
 pub fn add_participants_request() -> AddParticipantsRequest {
     AddParticipantsRequest { user_ids: vec![BOB.into()] }
-}
-
-pub fn send_message_request() -> SendMessageRequest {
-    SendMessageRequest {
-        content: "hi".into(),
-        client_message_id: some(CLIENT_MESSAGE),
-        r#type: some("text"),
-        metadata: Some(json!({"mood": "glad"})),
-        reply_to: None,
-        thread_root_id: None,
-        attachment_ids: None,
-    }
-}
-
-pub fn send_message_event() -> SendMessageEvent {
-    SendMessageEvent {
-        conversation_id: CONVERSATION.into(),
-        content: "hi".into(),
-        client_message_id: some(CLIENT_MESSAGE),
-        r#type: some("text"),
-        metadata: Some(json!({"mood": "glad"})),
-        reply_to: None,
-        thread_root_id: None,
-        attachment_ids: None,
-    }
-}
-
-pub fn message() -> Message {
-    Message {
-        id: MESSAGE.into(),
-        conversation_id: CONVERSATION.into(),
-        seq: 7,
-        sender_id: ALICE.into(),
-        r#type: "text".into(),
-        content: "hi".into(),
-        metadata: Some(json!({"mood": "glad"})),
-        client_message_id: CLIENT_MESSAGE.into(),
-        reply_to: Some(ReplyTo {
-            message_id: MESSAGE.into(),
-            seq: 6,
-            sender_id: BOB.into(),
-            excerpt: "Anybody there?".into(),
-        }),
-        thread_root_id: None,
-        mentions: vec![BOB.into(), "@all".into()],
-        attachments: Vec::new(),
-        reactions: reactions(Some(false)),
-        version: 1,
-        created_at: AT.into(),
-        edited_at: None,
-        deleted_at: None,
-        deleted_by: None,
-    }
-}
-
-fn reactions(mine: Option<bool>) -> Vec<Reaction> {
-    vec![Reaction { emoji: "👍".into(), count: 1, user_ids: vec![BOB.into()], mine }]
-}
-
-/// As it stands in events.
-fn shared_message() -> Message {
-    Message { reactions: reactions(None), ..message() }
-}
-
-pub fn edit_message_request() -> EditMessageRequest {
-    EditMessageRequest { content: "hi there".into(), version: Some(1) }
-}
-
-pub fn message_version_list() -> MessageVersionList {
-    let version = |version, content: &str| MessageVersion { version, content: content.into(), at: AT.into() };
-    MessageVersionList { edits: vec![version(1, "hi"), version(2, "hi there")] }
-}
-
-pub fn reaction_request() -> ReactionRequest {
-    ReactionRequest { emoji: "👍".into() }
-}
-
-pub fn reaction_list() -> ReactionList {
-    ReactionList { reactions: reactions(Some(true)) }
-}
-
-pub fn edit_message_event() -> EditMessageEvent {
-    EditMessageEvent { message_id: MESSAGE.into(), content: "hi there".into(), version: Some(1) }
-}
-
-pub fn delete_message_event() -> DeleteMessageEvent {
-    DeleteMessageEvent { message_id: MESSAGE.into() }
-}
-
-pub fn reaction_event() -> ReactionEvent {
-    ReactionEvent { message_id: MESSAGE.into(), emoji: "👍".into() }
-}
-
-pub fn reactions_ack() -> ReactionsAck {
-    ReactionsAck { ok: true, reactions: reactions(Some(true)) }
-}
-
-pub fn mark_request() -> MarkRequest {
-    MarkRequest { seq: 7 }
-}
-
-pub fn read_mark() -> ReadMark {
-    ReadMark { read_seq: 7, unread: 2 }
-}
-
-pub fn delivered_mark() -> DeliveredMark {
-    DeliveredMark { delivered_seq: 9 }
-}
-
-pub fn unread_list() -> UnreadList {
-    let one = UnreadConversation { conversation_id: CONVERSATION.into(), unread: 2, mentions: 0 };
-    UnreadList { unread: 2, mentions: 0, conversations: vec![one] }
-}
-
-pub fn mark_event() -> MarkEvent {
-    MarkEvent { conversation_id: CONVERSATION.into(), seq: 7 }
-}
-
-pub fn read_ack() -> ReadAck {
-    ReadAck { ok: true, read_seq: 7, unread: 2 }
-}
-
-pub fn delivered_ack() -> DeliveredAck {
-    DeliveredAck { ok: true, delivered_seq: 9 }
-}
-
-pub fn history_page() -> HistoryPage {
-    HistoryPage { messages: vec![message()], pos: 12, has_more_before: true, has_more_after: false }
 }
 
 pub fn shared_conversation() -> SharedConversation {
@@ -389,11 +248,6 @@ pub fn event_bodies() -> Vec<EventBody> {
     ]
 }
 
-fn marks_moved() -> MarksMoved {
-    let marks = vec![Receipt { user_id: BOB.into(), seq: 7, at: AT.into() }];
-    MarksMoved { conversation_id: CONVERSATION.into(), marks }
-}
-
 pub fn frame(own: EventBody) -> Frame<EventBody> {
     let stream = match own {
         EventBody::UserUpdated(_) | EventBody::SessionEnded(_) => format!("user:{ALICE}"),
@@ -416,76 +270,11 @@ pub fn sync_request() -> SyncRequest {
     SyncRequest { since: None, stream, after: Some(11), limit: Some(100) }
 }
 
-pub fn sync_ack() -> SyncAck {
-    let page = SyncResponse {
-        events: Vec::new(),
-        next: some(TOKEN),
-        has_more: false,
-        skipped: Vec::new(),
-        reset: some("too_old"),
-    };
-    SyncAck { ok: true, page }
-}
-
-pub fn connect_auth() -> ConnectAuth {
-    ConnectAuth {
-        token: Some("eyJ…".into()),
-        since: some(TOKEN),
-        pid: some("Q2JDakt4…"),
-        offset: some(TOKEN),
-    }
-}
-
-pub fn denied() -> Denied {
-    Denied {
-        code: "token_expired".into(),
-        detail: "Get a new one.".into(),
-        errors: vec![],
-        retry_after_ms: None,
-    }
-}
-
-pub fn ready() -> Ready {
-    Ready {
-        user_id: ALICE.into(),
-        session_id: SESSION.into(),
-        connection_id: "0199f3a0-0000-7000-8000-0000000000f1".into(),
-        next: TOKEN.into(),
-        server_time: AT.into(),
-    }
-}
-
-pub fn reset() -> Reset {
-    Reset { reason: "too_old".into(), next: TOKEN.into() }
-}
-
-pub fn replayed_page() -> ReplayedPage {
-    let skipped =
-        vec![SkippedStream { stream: format!("conversation:{CONVERSATION}"), pos: 900, last_seq: 850 }];
-    ReplayedPage { next: TOKEN.into(), has_more: true, skipped }
-}
-
-pub fn message_ack() -> MessageAck {
-    MessageAck { ok: true, message: message() }
-}
-
 fn field_problem() -> FieldProblem {
     FieldProblem {
         pointer: "/content".into(),
         code: "too_long".into(),
         detail: "20000 bytes of UTF-8; at most 16384".into(),
-    }
-}
-
-pub fn refused_ack() -> RefusedAck {
-    RefusedAck {
-        ok: false,
-        code: "invalid".into(),
-        title: "A field breaks a rule".into(),
-        detail: "See errors.".into(),
-        errors: vec![field_problem()],
-        retry_after_ms: Some(1000),
-        request_id: None,
     }
 }
 
