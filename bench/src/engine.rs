@@ -1,9 +1,9 @@
 //! The event loop: one thread over epoll, no runtime. Connections are links; a [`Listener`] hears what arrives on them.
 //!
 //! Reads and writes happen here and nowhere else. A turn waits until something arrives or until the moment that the
-//! caller gives, which the kernel keeps to some microseconds: intended send times are that exact. It sleeps meanwhile, or
-//! stays awake where asked to: whoever writes to a process that sleeps pays for waking it, on a virtual machine a third of
-//! a delivery, and a server's clients sleep on machines of their own.
+//! caller gives, which the kernel keeps to some microseconds: intended send times are that exact. It sleeps meanwhile,
+//! or stays awake where asked to: whoever writes to a process that sleeps pays for waking it, on a virtual machine a
+//! third of a delivery, and a server's clients sleep on machines of their own.
 
 mod link;
 mod reader;
@@ -110,7 +110,8 @@ impl Engine {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Time on the clock in which it stayed awake and nothing came: CPU that it could have used, where nobody took the core.
+    /// Time on the clock in which it stayed awake and nothing came: CPU that it could have used, where nobody took the
+    /// core.
     pub(crate) fn idled(&self) -> Duration {
         self.idled
     }

@@ -1,10 +1,10 @@
 //! From the log to the connections: every event to the members of its position, in order, gaps repaired.
 //!
 //! One dispatcher reads the log. An event at `pos` of a conversation goes to those whose interval holds `pos`; the
-//! intervals of an active conversation are its roster, loaded once and moved on by the stream's own
-//! membership events. It enters the tail in memory **before** it is fanned out, so that a device that resumes finds it
-//! there or gets it live. What happens to a message goes to those of them who may read it; to the others the stream moves on
-//! without a word. [`Delivery::run`] is the whole of it, top-down.
+//! intervals of an active conversation are its roster, loaded once and moved on by the stream's own membership events.
+//! It enters the tail in memory **before** it is fanned out, so that a device that resumes finds it there or gets it
+//! live. What happens to a message goes to those of them who may read it; to the others the stream moves on without a
+//! word. [`Delivery::run`] is the whole of it, top-down.
 
 mod roster;
 mod stats;
@@ -129,8 +129,8 @@ impl Delivery {
         self.tail.lock().untrack(user, self.clock.now());
     }
 
-    /// What the user was due after a place in the log, if the tail in memory holds all of it: a page, and one event more
-    /// where there is more.
+    /// What the user was due after a place in the log, if the tail in memory holds all of it: a page, and one event
+    /// more where there is more.
     #[must_use]
     pub fn tail_after(&self, user: UserId, after: LogId, page_max: PageMax) -> Option<TailPart> {
         self.tail.lock().after(user, after, page_max)
@@ -205,8 +205,8 @@ impl Delivery {
         reached(FailPoint::WatermarkMoved);
     }
 
-    /// Delivers what lies between the last event that was delivered and this one, through the position before it, from the
-    /// store.
+    /// Delivers what lies between the last event that was delivered and this one, through the position before it, from
+    /// the store.
     async fn repair_gap(&self, dispatcher: &mut Dispatcher, event: &Event, last: Pos, through: Pos) {
         add(&self.counters.gaps_repaired, 1);
         tracing::warn!(stream = %event.stream, after = %last, pos = %event.pos, "a gap in the log is repaired");

@@ -1,7 +1,7 @@
 //! Tidings' product: what conversations, messages and events are, and every service that a transport may call.
 //!
-//! - a **noun** (`messages`, `reactions`, `conversations`, `accounts`, `sessions`) has its types and error in its own file and one
-//!   file per verb beside it; a verb is a function of [`services::Services`];
+//! - a **noun** (`messages`, `reactions`, `receipts`, `conversations`, `accounts`, `sessions`) has its types and error
+//!   in its own file and one file per verb beside it; a verb is a function of [`services::Services`];
 //! - **ports** ([`ports`]) are what it asks of the world, with the guarantees in prose; adapters live in other crates,
 //!   those of the single node in [`memory`];
 //! - **delivery** ([`delivery`]) takes what was committed from the log to the connections, **sync** ([`sync`]) brings

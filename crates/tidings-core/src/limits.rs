@@ -45,8 +45,8 @@ macro_rules! limits {
 }
 
 impl Limits {
-    /// What one event may take as JSON, in bytes, at the most: text that is all escapes grows sixfold, an emoji names ten
-    /// people with 39 bytes each, and 32 KiB are plenty for everything else in a frame.
+    /// What one event may take as JSON, in bytes, at the most: text that is all escapes grows sixfold, an emoji names
+    /// ten people with 39 bytes each, and 32 KiB are plenty for everything else in a frame.
     #[must_use]
     pub fn frame_bytes_max(&self) -> usize {
         6 * self.content_bytes_max + self.metadata_bytes_max + 600 * self.message_emoji_max + 32 * 1024
@@ -153,7 +153,8 @@ pub const ACCESS_TOKEN_SECONDS: i64 = 600;
 pub const REVOCATION_MARGIN_SECONDS: i64 = 2 * 3600;
 /// Refresh tokens live this long, in seconds.
 pub const REFRESH_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
-/// A refresh token that was just rotated is answered once more within this time, in seconds: two tabs, or a lost answer.
+/// A refresh token that was just rotated is answered once more within this time, in seconds: two tabs, or a lost
+/// answer.
 pub const REFRESH_GRACE_SECONDS: i64 = 30;
 /// Idempotency keys are kept this long, in seconds.
 pub const IDEMPOTENCY_SECONDS: i64 = 24 * 3600;

@@ -35,12 +35,6 @@ pub(crate) fn user_of(row: &Row<'_>) -> rusqlite::Result<User> {
 }
 
 impl Rows<'_> {
-    /// Whether others see how far the user has read.
-    pub(crate) fn shows_receipts(&self, id: UserId) -> rusqlite::Result<bool> {
-        let mut statement = self.conn.prepare_cached("SELECT shows_receipts FROM users WHERE id = ?1")?;
-        statement.query_row([id.as_bytes()], |row| row.get(0))
-    }
-
     pub(crate) fn user(&self, id: UserId) -> rusqlite::Result<Option<User>> {
         let mut statement = self.conn.prepare_cached(&format!("SELECT {USER} FROM users WHERE id = ?1"))?;
         statement.query_row([id.as_bytes()], user_of).optional()

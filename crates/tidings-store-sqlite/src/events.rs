@@ -1,8 +1,8 @@
 //! Events as references: the row that a change leaves, and its kinds.
 //!
-//! A kind's number is for ever. `ref` says which thing it is about (the `seq` of a message, the id of a user or session),
-//! `data` at most 256 bytes of numbers and names, never a person's text. To add an event: its number in [`Kind`], its
-//! reference in [`encode`], and its rows in [`hydrate`].
+//! A kind's number is for ever. `ref` says which thing it is about (the `seq` of a message, the id of a user or
+//! session), `data` at most 256 bytes of numbers and names, never a person's text. To add an event: its number in
+//! [`Kind`], its reference in [`encode`], and its rows in [`hydrate`].
 
 pub(crate) mod hydrate;
 mod log;

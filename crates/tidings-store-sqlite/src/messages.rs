@@ -80,9 +80,21 @@ impl Rows<'_> {
     pub(crate) fn whole(&self, stored: Stored, viewer: Option<UserId>) -> rusqlite::Result<Message> {
         let Stored { mut message, has_reactions } = stored;
         if has_reactions {
-            message.reactions = self.reactions(message.id, viewer)?;
+            let reactions = self.reactions(message.id)?;
+            message.reactions = match viewer {
+                Some(viewer) => self.reactions_to(viewer, message.id, reactions)?,
+                None => reactions,
+            };
         }
         Ok(message)
+    }
+
+    /// How many countable messages there were up to this one; 0 before the first.
+    pub(crate) fn ord_at(&self, id: MessageId) -> rusqlite::Result<u64> {
+        let mut statement =
+            self.conn.prepare_cached("SELECT ord FROM message WHERE conversation = ?1 AND seq = ?2")?;
+        let key = (id.conversation.as_bytes(), bound(id.seq.0));
+        Ok(statement.query_row(key, |row| uint(row, 0)).optional()?.unwrap_or_default())
     }
 
     /// Whether the message is the user's to read.

@@ -4,14 +4,18 @@ mod add;
 mod remove;
 
 use async_trait::async_trait;
+use tidings_core::clock::Timestamp;
+use tidings_core::events::EventBody;
 use tidings_core::ids::{MessageId, UserId};
-use tidings_core::messages;
+use tidings_core::messages::{self, Message};
 use tidings_core::ports::store::{AddReaction, ReactionStore, RemoveReaction};
-use tidings_core::reactions::{Error, Reaction, USERS_SHOWN};
+use tidings_core::reactions::{Error, Reaction, ReactionChange, USERS_SHOWN};
+use tidings_core::sessions::Actor;
 
 use crate::SqliteStore;
+use crate::messages::get_to_change;
 use crate::rows::{Rows, bound, limit, uint};
-use crate::write::{Failure, Tx};
+use crate::write::{Change, Draft, Failure, Place, Tx};
 
 /// A message's key: conversation and `seq`.
 type Key<'a> = (&'a [u8; 16], i64);
@@ -41,19 +45,29 @@ pub(crate) const OWN_SQL: &str =
     "SELECT emoji FROM reaction WHERE conversation = ?1 AND seq = ?2 AND user = ?3";
 
 impl Rows<'_> {
-    /// What is on a message, as everybody sees it or as this viewer does, the emoji that came first being first.
-    pub(crate) fn reactions(&self, id: MessageId, viewer: Option<UserId>) -> rusqlite::Result<Vec<Reaction>> {
-        let own = match viewer {
-            Some(viewer) => self.own_emoji(id, viewer)?,
-            None => Vec::new(),
-        };
+    /// What is on a message, as everybody sees it, the emoji that came first being first.
+    pub(crate) fn reactions(&self, id: MessageId) -> rusqlite::Result<Vec<Reaction>> {
         let mut statement = self.conn.prepare_cached(COUNTS_SQL)?;
         let mut rows = statement.query(key(&id))?;
         let mut reactions = Vec::new();
         while let Some(row) = rows.next()? {
             let (emoji, count): (String, _) = (row.get(0)?, uint(row, 1)?);
-            let (users, mine) = (self.first_users(id, &emoji)?, own.contains(&emoji));
-            reactions.push(Reaction { emoji, count, users, mine });
+            let users = self.first_users(id, &emoji)?;
+            reactions.push(Reaction { emoji, count, users, mine: false });
+        }
+        Ok(reactions)
+    }
+
+    /// The same as this viewer sees it.
+    pub(crate) fn reactions_to(
+        &self,
+        viewer: UserId,
+        id: MessageId,
+        mut reactions: Vec<Reaction>,
+    ) -> rusqlite::Result<Vec<Reaction>> {
+        if !reactions.is_empty() {
+            let own = self.own_emoji(id, viewer)?;
+            reactions.iter_mut().for_each(|reaction| reaction.mine = own.contains(&reaction.emoji));
         }
         Ok(reactions)
     }
@@ -85,10 +99,28 @@ fn set_emoji(tx: &Tx<'_>, id: &MessageId, emoji: usize) -> rusqlite::Result<()> 
     Ok(())
 }
 
-/// A change of a message that was refused is a reaction that was.
-fn as_reaction(failure: Failure<messages::Error>) -> Failure<Error> {
-    match failure {
-        Failure::Refused(error) => Failure::Refused(error.into()),
-        Failure::Unexpected(error) => Failure::Unexpected(error),
+/// The message, if the actor may react to it.
+fn get_to_react(tx: &Tx<'_>, actor: &Actor, id: MessageId) -> Result<Message, Failure<Error>> {
+    match get_to_change(tx, actor, id) {
+        Ok((message, _)) if message.deletion.is_none() => Ok(message),
+        Ok(_) => Err(Failure::Refused(messages::Error::Deleted.into())),
+        Err(Failure::Refused(error)) => Err(Failure::Refused(error.into())),
+        Err(Failure::Unexpected(error)) => Err(Failure::Unexpected(error)),
     }
+}
+
+/// What has changed, for everybody and for who did it, once the rows say so.
+fn changed(
+    tx: &Tx<'_>,
+    place: Place,
+    (actor, at): (UserId, Timestamp),
+    message: &Message,
+    emoji: &str,
+    body: fn(ReactionChange) -> EventBody,
+) -> rusqlite::Result<Change<Vec<Reaction>>> {
+    let reactions = tx.rows().reactions(message.id)?;
+    let seen = tx.rows().reactions_to(actor, message.id, reactions.clone())?;
+    let emoji = emoji.to_owned();
+    let change = ReactionChange { message: message.id, message_pos: message.pos, emoji, reactions };
+    Ok(Change::with(seen, Draft { place, actor, at, body: body(change) }, []))
 }

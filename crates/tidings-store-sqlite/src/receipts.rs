@@ -10,7 +10,7 @@ pub(crate) use unread::unread_sql;
 use async_trait::async_trait;
 use tidings_core::conversations::{self, Head, Membership, MembershipState, unread};
 use tidings_core::error::{Code, FieldError, StoreError};
-use tidings_core::ids::{ConversationId, LogId, MessageId, Seq, StreamId, UserId};
+use tidings_core::ids::{ConversationId, LogId, StreamId, UserId};
 use tidings_core::ports::store::{AdvanceMarks, MarkUnread, ReceiptStore};
 use tidings_core::receipts::{Standing, UnreadList};
 use tidings_core::sessions::Actor;
@@ -66,12 +66,6 @@ fn get_place(
 fn no_such_message(detail: String) -> Failure<conversations::Error> {
     let error = FieldError::new("/seq", Code::Invalid, detail);
     Failure::Refused(conversations::Error::Invalid(vec![error]))
-}
-
-/// How many countable messages there were up to this one.
-fn ord_at(tx: &Tx<'_>, conversation: ConversationId, seq: Seq) -> rusqlite::Result<u64> {
-    let message = tx.rows().message(MessageId { conversation, seq }, None)?;
-    Ok(message.map_or(0, |message| message.ord))
 }
 
 /// Writes the marks of an interval, which were set by the event at this place in the log.

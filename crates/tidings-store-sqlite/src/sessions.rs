@@ -59,8 +59,8 @@ impl SessionStore for SqliteStore {
     }
 
     async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, Error> {
-        // Anybody may present anything: only what could be rotated takes a place in the writer's queue, and is looked at
-        // again there. What a client holds has been committed, so a reader knows it.
+        // Anybody may present anything: only what could be rotated takes a place in the writer's queue, and is looked
+        // at again there. What a client holds has been committed, so a reader knows it.
         self.readers
             .read(move |reader| rotate::find(reader.snapshot(&[])?.rows().conn, &rotation).map(drop))
             .await?;

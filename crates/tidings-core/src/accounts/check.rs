@@ -2,11 +2,11 @@
 
 use crate::error::{Code, FieldError};
 use crate::limits::Limits;
+use crate::ports::store::UserChange;
 use crate::visible::{is_disruptive, is_visible};
 
 use super::register::{Register, Registration};
 use super::update::UpdateUser;
-use crate::ports::store::UserChange;
 
 /// Checks every field, so that all mistakes are told at once.
 pub(super) fn check_register(command: Register, limits: &Limits) -> Result<Registration, Vec<FieldError>> {
@@ -84,10 +84,8 @@ fn check_email(text: &str, limits: &Limits, errors: &mut Vec<FieldError>) -> Str
 pub(super) fn check_update(command: UpdateUser, limits: &Limits) -> Result<UserChange, Vec<FieldError>> {
     let mut errors = Vec::new();
     let max = limits.name_chars_max;
-    let mut name = |pointer, name: String| match name.is_empty() {
-        true => None,
-        false => Some(check_name(pointer, name, max, &mut errors)),
-    };
+    let mut name =
+        |pointer, name: String| (!name.is_empty()).then(|| check_name(pointer, name, max, &mut errors));
     let first_name = command.first_name.map(|text| name("/firstName", text));
     let last_name = command.last_name.map(|text| name("/lastName", text));
     let display_name = command.display_name.map(|text| check_name("/displayName", text, max, &mut errors));

@@ -77,8 +77,8 @@ impl Services {
     /// Gives somebody in a group another role; gives them as they stand. Twice is once.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what is no role, [`Error::Forbidden`] to all but owners, [`Error::NotFound`] for who is not in
-    /// it, [`Error::LastOwner`], [`Error::FixedParticipants`].
+    /// [`Error::Invalid`] for what is no role, [`Error::Forbidden`] to all but owners, [`Error::NotFound`] for who is
+    /// not in it, [`Error::LastOwner`], [`Error::FixedParticipants`].
     pub async fn update_participant(
         &self,
         actor: &Actor,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::events::{About, Event, EventBody};
 
-/// Makes one event of neighbours in the log that change what is on the same message. It stands where the last of them does
-/// and spans them all, so whoever has a part of them takes it, and who has all of them drops it.
+/// Makes one event of neighbours in the log that change what is on the same message. It stands where the last of them
+/// does and spans them all, so whoever has a part of them takes it, and who has all of them drops it.
 pub(super) fn merge_storms(events: &[Arc<Event>]) -> Vec<Arc<Event>> {
     let mut merged: Vec<Arc<Event>> = Vec::with_capacity(events.len());
     for event in events {

@@ -55,7 +55,8 @@ pub(super) fn check_length(content: &str, limits: &Limits) -> Result<(), FieldEr
 }
 
 impl MessageKind {
-    /// Whether such a message may say what is visible or not. An edit is checked where it is stored, which knows the kind.
+    /// Whether such a message may say what is visible or not. An edit is checked where it is stored, which knows the
+    /// kind.
     ///
     /// # Errors
     /// What a sender is told.

@@ -33,7 +33,8 @@ pub struct MessageVersion {
 }
 
 impl Services {
-    /// Edits a message. What it says already is not written again, so that an edit whose answer was lost may be repeated.
+    /// Edits a message. What it says already is not written again, so that an edit whose answer was lost may be
+    /// repeated.
     ///
     /// Up to its place in the store's queue it never waits, so that the edits of one connection keep their order.
     ///

@@ -4,8 +4,8 @@
 //! answers, **authorised by itself** (membership, role and session are looked at inside the transaction, so one who was
 //! removed a commit earlier cannot write), and **dense** (positions and `seq` are given in the transaction, without
 //! holes). Its refusals are data: they never fail a neighbour in the same batch. Applying its events to the state
-//! before gives the state after. On [`OutcomeUnknown`](crate::error::StoreError::OutcomeUnknown) it may stand or not, and
-//! may be repeated.
+//! before gives the state after. On [`OutcomeUnknown`](crate::error::StoreError::OutcomeUnknown) it may stand or not,
+//! and may be repeated.
 //!
 //! Reads see everything that was answered before they were asked (read your own writes).
 //!

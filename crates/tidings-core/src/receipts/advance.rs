@@ -11,12 +11,12 @@ use crate::sessions::Actor;
 use super::{ReceiptKind, Standing};
 
 impl Services {
-    /// Marks everything up to a message as read, or as received, by the actor: what was is never taken back. Durable when it
-    /// answers. What comes within half a second in one conversation is written together.
+    /// Marks everything up to a message as read, or as received, by the actor: what was is never taken back. Durable
+    /// when it answers. What comes within half a second in one conversation is written together.
     ///
     /// # Errors
-    /// [`Error::NotFound`] to strangers, [`Error::NotParticipant`], [`Error::SessionEnded`]; [`Error::Invalid`] for a message
-    /// that does not exist yet.
+    /// [`Error::NotFound`] to strangers, [`Error::NotParticipant`], [`Error::SessionEnded`]; [`Error::Invalid`] for a
+    /// message that does not exist yet.
     pub async fn mark(
         &self,
         actor: &Actor,

@@ -1,5 +1,5 @@
-//! Receipts are gathered before they are written: when a message comes, everybody in the conversation reads it in the same
-//! moment, and each commit and event would cost as much as the message itself.
+//! Receipts are gathered before they are written: when a message comes, everybody in the conversation reads it in the
+//! same moment, and each commit and event would cost as much as the message itself.
 //!
 //! The first mark of a conversation is written at once; what comes then is written together, half a second after. Who
 //! has marked waits for the commit.

@@ -25,8 +25,8 @@ pub struct UnreadConversation {
 }
 
 impl Services {
-    /// What the actor has not read; of more conversations than [`UNREAD_CONVERSATIONS_MAX`] those with the latest messages, and
-    /// the number over all.
+    /// What the actor has not read; of more conversations than [`UNREAD_CONVERSATIONS_MAX`] those with the latest
+    /// messages, and the number over all.
     ///
     /// # Errors
     /// The store's.

@@ -168,8 +168,8 @@ struct Last {
     is_one_of_many: bool,
 }
 
-/// Folds a page to the last event per thing. The next event of the stream spans the positions of what was folded. What is
-/// on a message after several changes is said at once.
+/// Folds a page to the last event per thing. The next event of the stream spans the positions of what was folded. What
+/// is on a message after several changes is said at once.
 ///
 /// The device's own joining and leaving stay: between them lie positions that are not its to see, and only a joining
 /// tells it that the stream begins anew there.

@@ -1,9 +1,9 @@
 //! Durable events: the frame that everybody gets, encoded once.
 
 use tidings_core::accounts::User;
-use tidings_core::conversations::{Marks, Membership};
+use tidings_core::conversations::{Marks, Participant, Role};
 use tidings_core::events::{Event, EventBody};
-use tidings_core::ids::{ConversationId, Seq, StreamId, UserId};
+use tidings_core::ids::{ConversationId, Seq, StreamId};
 use tidings_core::messages::Message;
 use tidings_core::reactions::ReactionChange;
 use tidings_core::receipts::{Receipt, ReceiptKind};
@@ -55,21 +55,16 @@ fn body(event: &Event) -> wire::EventBody {
             wire::EventBody::ConversationCreated(created)
         }
         EventBody::ParticipantJoined(participant) => {
-            let change = participant_change(&participant.user, &participant.membership, event.actor);
+            let Participant { user, membership } = participant;
+            let change = participant_change(event, user, membership.role, membership.history_from_seq);
             wire::EventBody::ParticipantJoined(change)
         }
         EventBody::ParticipantLeft { user, membership } => {
-            wire::EventBody::ParticipantLeft(participant_change(user, membership, event.actor))
+            let change = participant_change(event, user, membership.role, membership.history_from_seq);
+            wire::EventBody::ParticipantLeft(change)
         }
         EventBody::ParticipantUpdated { user, history_from_seq, role, .. } => {
-            wire::EventBody::ParticipantUpdated(wire::ParticipantChange {
-                conversation_id: conversation_of(event).to_string(),
-                user_id: user.id.to_string(),
-                user: accounts::user(user),
-                role: role.as_str().to_owned(),
-                by: event.actor.to_string(),
-                history_from_seq: history_from_seq.0,
-            })
+            wire::EventBody::ParticipantUpdated(participant_change(event, user, *role, *history_from_seq))
         }
         EventBody::UserRegistered(user) | EventBody::UserUpdated(user) => {
             wire::EventBody::UserUpdated(accounts::me(user))
@@ -131,13 +126,18 @@ fn own_marks(
     }
 }
 
-fn participant_change(user: &User, membership: &Membership, by: UserId) -> wire::ParticipantChange {
+fn participant_change(
+    event: &Event,
+    user: &User,
+    role: Role,
+    history_from_seq: Seq,
+) -> wire::ParticipantChange {
     wire::ParticipantChange {
-        conversation_id: membership.conversation.to_string(),
+        conversation_id: conversation_of(event).to_string(),
         user_id: user.id.to_string(),
         user: accounts::user(user),
-        role: membership.role.as_str().to_owned(),
-        by: by.to_string(),
-        history_from_seq: membership.history_from_seq.0,
+        role: role.as_str().to_owned(),
+        by: event.actor.to_string(),
+        history_from_seq: history_from_seq.0,
     }
 }

@@ -15,14 +15,14 @@ use crate::convert::sync::skipped_stream;
 use crate::hub::{Member, encode_replayed, encode_with_token};
 use crate::problem::Refused;
 
-/// The part of the queue that a replay fills. The queue holds four of the largest frames (the configuration sees to it):
-/// this, one more frame, and half of it for what was held back meanwhile.
+/// The part of the queue that a replay fills. The queue holds four of the largest frames (the configuration sees to
+/// it): this, one more frame, and half of it for what was held back meanwhile.
 const QUEUE_SHARE: usize = 4;
 
 /// Events that one connection is given before others have their turn: some hundred microseconds of encoding.
 const EVENTS_PER_TURN: usize = 32;
-/// Replays whose turn it is, for each core. Each lets other tasks run before its turn ends, and the others wait: so the tasks
-/// that deliver live events have few before them in the runtime's queue, also when hundreds catch up at once.
+/// Replays whose turn it is, for each core. Each lets other tasks run before its turn ends, and the others wait: so the
+/// tasks that deliver live events have few before them in the runtime's queue, also when hundreds catch up at once.
 const TURNS_PER_CORE: usize = 2;
 
 /// Brings connections up to date.
@@ -51,7 +51,8 @@ impl Replays {
 
     async fn run(&self, connection: &Connection<Member>, mut since: Option<String>, is_new: bool) {
         let queued_bytes_max = self.queued_bytes_max();
-        // Around once more where more came meanwhile than may be held back; a client that does not read at all is closed.
+        // Around once more where more came meanwhile than may be held back; a client that does not read at all is
+        // closed.
         while connection.is_open() {
             connection.drained(queued_bytes_max).await;
             connection.state().hold();

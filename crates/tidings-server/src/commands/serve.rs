@@ -17,8 +17,8 @@ pub(super) fn serve(mut config: Config) -> anyhow::Result<()> {
     descriptors::reserve(&mut config.limits.connections_max);
     // Whatever the server writes is its user's alone, also in a directory that somebody else has made.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    // The allocator does not ask for pages of 2 MiB, of which an idle connection would keep a few KiB each; some kernels give
-    // them unasked. Where there are none there is nothing to turn off.
+    // The allocator does not ask for pages of 2 MiB, of which an idle connection would keep a few KiB each; some
+    // kernels give them unasked. Where there are none there is nothing to turn off.
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -240,8 +240,8 @@ impl Link {
         }
     }
 
-    /// Takes what is queued: gives the only frame, or puts several into an empty queue. Where there is nothing, the next
-    /// frame has to be listed again.
+    /// Takes what is queued: gives the only frame, or puts several into an empty queue. Where there is nothing, the
+    /// next frame has to be listed again.
     pub(super) fn take_frames(&self, several: &mut VecDeque<SharedFrame>) -> Option<SharedFrame> {
         self.queue.lock().take(several)
     }

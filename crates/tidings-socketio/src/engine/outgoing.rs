@@ -224,8 +224,8 @@ const NO_SIGNAL: SendFlags = {
     flags
 };
 
-/// A single frame goes to the kernel at once, whatever the runtime has last heard of the socket: there is seldom news, and
-/// looking for some costs a part of what the call does.
+/// A single frame goes to the kernel at once, whatever the runtime has last heard of the socket: there is seldom news,
+/// and looking for some costs a part of what the call does.
 fn write_to(stream: &TcpStream, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
     let written = match slices {
         [slice] => match rustix::net::send(stream, slice, NO_SIGNAL) {

@@ -28,8 +28,8 @@ impl Pending {
         }
     }
 
-    /// Gives the only one, or puts all of them into the empty queue `several`. Where there is none it takes back the room
-    /// for the next burst.
+    /// Gives the only one, or puts all of them into the empty queue `several`. Where there is none it takes back the
+    /// room for the next burst.
     pub(super) fn take(&mut self, several: &mut VecDeque<SharedFrame>) -> Option<SharedFrame> {
         if self.first.is_none() && several.capacity() > 0 {
             std::mem::swap(&mut self.rest, several);

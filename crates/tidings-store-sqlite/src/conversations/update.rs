@@ -5,9 +5,9 @@ use tidings_core::events::EventBody;
 use tidings_core::ids::StreamId;
 use tidings_core::ports::store::UpdateParticipant;
 
+use super::check_session;
 use super::membership::{self, PRESENT};
 use super::remove::is_last_owner;
-use super::{check_session, missing};
 use crate::write::{Change, Draft, Failure, Tx};
 
 pub(super) fn update_participant(
@@ -19,11 +19,7 @@ pub(super) fn update_participant(
     let Some(me) = tx.rows().intervals(conversation, actor.user, PRESENT)?.pop() else {
         return Err(Failure::Refused(Error::NotFound));
     };
-    let kind = tx
-        .rows()
-        .conversation(conversation)?
-        .ok_or_else(|| missing("the conversation of a membership"))?
-        .kind;
+    let kind = tx.rows().named_conversation(conversation)?.kind;
     if kind != ConversationKind::Group {
         return Err(Failure::Refused(Error::FixedParticipants));
     }

@@ -57,8 +57,7 @@ impl Rows<'_> {
     ) -> rusqlite::Result<Vec<Participant>> {
         let mut participants = self.participants_at(me.conversation, pos, after, limit)?;
         if me.to_pos.is_some() {
-            let last = self.message(MessageId { conversation: me.conversation, seq: last_seq }, None)?;
-            let last_ord = last.map_or(0, |message| message.ord);
+            let last_ord = self.ord_at(MessageId { conversation: me.conversation, seq: last_seq })?;
             for participant in &mut participants {
                 let marks = &mut participant.membership.marks;
                 marks.read_seq = marks.read_seq.min(last_seq);

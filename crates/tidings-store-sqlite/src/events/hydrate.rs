@@ -1,7 +1,8 @@
 //! From a reference to the event: joined to the rows as they are now. A late reader sees the present text and then the
 //! edit; it converges.
 //!
-//! Who came in is given as they came in: an old event must not tell how far somebody has read since, nor that they went.
+//! Who came in is given as they came in: an old event must not tell how far somebody has read since, nor that they
+//! went.
 
 use std::sync::Arc;
 

@@ -71,9 +71,7 @@ fn is_done(message: &Message, edit: &EditMessage) -> Result<bool, Failure<Error>
 
 /// The author may have put something on it.
 fn as_seen(tx: &Tx<'_>, mut message: Message, edit: &EditMessage) -> rusqlite::Result<Message> {
-    if !message.reactions.is_empty() {
-        message.reactions = tx.rows().reactions(message.id, Some(edit.actor.user))?;
-    }
+    message.reactions = tx.rows().reactions_to(edit.actor.user, message.id, message.reactions)?;
     Ok(message)
 }
 

@@ -3,27 +3,22 @@
 use tidings_core::error::{Code, FieldError};
 use tidings_core::events::EventBody;
 use tidings_core::ids::StreamId;
-use tidings_core::messages;
 use tidings_core::ports::store::AddReaction;
-use tidings_core::reactions::{Error, Reaction, ReactionChange};
+use tidings_core::reactions::{Error, Reaction};
 
-use super::{as_reaction, key, set_emoji};
-use crate::messages::get_to_change;
+use super::{changed, get_to_react, key, set_emoji};
 use crate::rows::int;
-use crate::write::{Change, Draft, Failure, Tx};
+use crate::write::{Change, Failure, Tx};
 
 pub(super) fn add_reaction(
     tx: &mut Tx<'_>,
     add: &AddReaction,
 ) -> Result<Change<Vec<Reaction>>, Failure<Error>> {
     let (actor, id) = (add.actor, add.message);
-    let (message, _) = get_to_change(tx, &actor, id).map_err(as_reaction)?;
-    if message.deletion.is_some() {
-        return Err(Failure::Refused(messages::Error::Deleted.into()));
-    }
+    let message = get_to_react(tx, &actor, id)?;
     let own = tx.rows().own_emoji(id, actor.user)?;
     if own.contains(&add.emoji) {
-        return Ok(Change::nothing(tx.rows().reactions(id, Some(actor.user))?));
+        return Ok(Change::nothing(tx.rows().reactions_to(actor.user, id, message.reactions)?));
     }
     let is_new = message.reactions.iter().all(|reaction| reaction.emoji != add.emoji);
     if own.len() >= add.user_emoji_max {
@@ -46,14 +41,7 @@ pub(super) fn add_reaction(
     if is_new {
         set_emoji(tx, &id, message.reactions.len() + 1)?;
     }
-    let change = ReactionChange {
-        message: id,
-        message_pos: message.pos,
-        emoji: add.emoji.clone(),
-        reactions: tx.rows().reactions(id, None)?,
-    };
-    let draft = Draft { place, actor: actor.user, at: add.now, body: EventBody::ReactionAdded(change) };
-    Ok(Change::with(tx.rows().reactions(id, Some(actor.user))?, draft, []))
+    Ok(changed(tx, place, (actor.user, add.now), &message, &add.emoji, EventBody::ReactionAdded)?)
 }
 
 fn too_many(detail: String) -> Failure<Error> {

@@ -2,25 +2,20 @@
 
 use tidings_core::events::EventBody;
 use tidings_core::ids::StreamId;
-use tidings_core::messages;
 use tidings_core::ports::store::RemoveReaction;
-use tidings_core::reactions::{Error, Reaction, ReactionChange};
+use tidings_core::reactions::{Error, Reaction};
 
-use super::{as_reaction, key, set_emoji};
-use crate::messages::get_to_change;
-use crate::write::{Change, Draft, Failure, Tx};
+use super::{changed, get_to_react, key, set_emoji};
+use crate::write::{Change, Failure, Tx};
 
 pub(super) fn remove_reaction(
     tx: &mut Tx<'_>,
     remove: &RemoveReaction,
 ) -> Result<Change<Vec<Reaction>>, Failure<Error>> {
     let (actor, id) = (remove.actor, remove.message);
-    let (message, _) = get_to_change(tx, &actor, id).map_err(as_reaction)?;
-    if message.deletion.is_some() {
-        return Err(Failure::Refused(messages::Error::Deleted.into()));
-    }
+    let message = get_to_react(tx, &actor, id)?;
     if !tx.rows().own_emoji(id, actor.user)?.contains(&remove.emoji) {
-        return Ok(Change::nothing(tx.rows().reactions(id, Some(actor.user))?));
+        return Ok(Change::nothing(tx.rows().reactions_to(actor.user, id, message.reactions)?));
     }
     let place = tx.next(StreamId::Conversation(id.conversation))?;
     let (conversation, seq) = key(&id);
@@ -38,12 +33,5 @@ pub(super) fn remove_reaction(
     if statement.execute((conversation, seq, &remove.emoji))? > 0 {
         set_emoji(tx, &id, message.reactions.len() - 1)?;
     }
-    let change = ReactionChange {
-        message: id,
-        message_pos: message.pos,
-        emoji: remove.emoji.clone(),
-        reactions: tx.rows().reactions(id, None)?,
-    };
-    let draft = Draft { place, actor: actor.user, at: remove.now, body: EventBody::ReactionRemoved(change) };
-    Ok(Change::with(tx.rows().reactions(id, Some(actor.user))?, draft, []))
+    Ok(changed(tx, place, (actor.user, remove.now), &message, &remove.emoji, EventBody::ReactionRemoved)?)
 }

@@ -3,12 +3,12 @@
 use tidings_core::conversations::{self, Membership};
 use tidings_core::error::StoreError;
 use tidings_core::events::EventBody;
-use tidings_core::ids::{LogId, Seq, StreamId};
+use tidings_core::ids::{LogId, MessageId, Seq, StreamId};
 use tidings_core::limits::{RECEIPTS_AN_EVENT, RECEIPTS_PARTICIPANTS_MAX};
 use tidings_core::ports::store::{AdvanceMarks, MarkRequest};
 use tidings_core::receipts::{Receipt, ReceiptKind, Standing};
 
-use super::{get_place, no_such_message, ord_at, standing, write_marks};
+use super::{get_place, no_such_message, standing, write_marks};
 use crate::conversations::PRESENT;
 use crate::write::{Change, Draft, Failure, Tx, Unexpected};
 
@@ -67,11 +67,11 @@ fn look(
     if furthest > head.last_seq {
         return Err(no_such_message(format!("the last message is {}", head.last_seq.0)));
     }
-    let shows = tx.rows().shows_receipts(request.actor.user)?;
+    let shows = tx.rows().named_user(request.actor.user)?.settings.read_receipts;
     let (before, read) = (me.marks, request.read.unwrap_or_default());
     if read > before.read_seq {
         me.marks.read_seq = read;
-        me.marks.read_ord = ord_at(tx, conversation, read)?;
+        me.marks.read_ord = tx.rows().ord_at(MessageId { conversation, seq: read })?;
         me.marks.read_all = head.last_all;
     }
     if shows {

@@ -2,11 +2,11 @@
 
 use tidings_core::conversations::Error;
 use tidings_core::events::EventBody;
-use tidings_core::ids::StreamId;
+use tidings_core::ids::{MessageId, StreamId};
 use tidings_core::ports::store::MarkUnread;
 use tidings_core::receipts::{ReceiptKind, Standing};
 
-use super::{get_place, no_such_message, ord_at, standing, write_marks};
+use super::{get_place, no_such_message, standing, write_marks};
 use crate::write::{Change, Draft, Failure, Tx};
 
 pub(super) fn mark_unread(tx: &mut Tx<'_>, mark: MarkUnread) -> Result<Change<Standing>, Failure<Error>> {
@@ -20,7 +20,7 @@ pub(super) fn mark_unread(tx: &mut Tx<'_>, mark: MarkUnread) -> Result<Change<St
         return Ok(Change::nothing(standing(&head, &me)));
     }
     me.marks.read_seq = seq.previous();
-    me.marks.read_ord = ord_at(tx, conversation, seq.previous())?;
+    me.marks.read_ord = tx.rows().ord_at(MessageId { conversation, seq: me.marks.read_seq })?;
     let place = tx.next(StreamId::User(actor.user))?;
     write_marks(tx, &me, place.log_id)?;
     let (from_pos, marks) = (me.from_pos, me.marks);

@@ -62,8 +62,8 @@ pub(super) fn change_password(
     Ok(end_each(tx, actor.user, &others, change.now, change.tokens_until)?)
 }
 
-/// Ends these, which have not ended, beside what else was written. They are few: as many as a user may have, and what has
-/// expired of as many since rows were last cleared away.
+/// Ends these, which have not ended, beside what else was written. They are few: as many as a user may have, and what
+/// has expired of as many since rows were last cleared away.
 pub(super) fn end_each(
     tx: &mut Tx<'_>,
     user: UserId,
@@ -94,7 +94,8 @@ fn not_ended(tx: &Tx<'_>, user: UserId) -> rusqlite::Result<Vec<SessionId>> {
     ids.collect()
 }
 
-/// Ends a session that has not ended: its row, its revocation, its event. The row is cleared away as one that expires now.
+/// Ends a session that has not ended: its row, its revocation, its event. The row is cleared away as one that expires
+/// now.
 pub(super) fn end(
     tx: &mut Tx<'_>,
     user: UserId,

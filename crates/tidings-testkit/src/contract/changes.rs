@@ -6,16 +6,11 @@ use tidings_core::ids::{ConversationId, MessageId, Pos, Seq, StreamId};
 use tidings_core::messages::{Deletion, Error, Message, MessageKind, MessageVersion};
 use tidings_core::ports::store::{AppendMessage, EditMessage};
 
-use super::desk::EVERYTHING;
+use super::desk::{EVERYTHING, only};
 use super::{Desk, Person};
 
 async fn versions(desk: &Desk, viewer: &Person, id: MessageId) -> Option<Vec<MessageVersion>> {
     desk.store.list_message_versions(viewer.id(), id).await.unwrap()
-}
-
-fn only(events: &[Event]) -> &Event {
-    let [event] = events else { panic!("one event: {events:?}") };
-    event
 }
 
 /// One event; nothing else of the message changes, and everybody who may read it may read what it said.

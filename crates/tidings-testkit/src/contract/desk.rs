@@ -23,6 +23,12 @@ pub(super) const ALL: usize = 1_000;
 /// The same, for pages of events.
 pub(super) const EVERYTHING: PageMax = PageMax::events(ALL);
 
+/// The only one.
+pub(super) fn only(events: &[Event]) -> &Event {
+    let [event] = events else { panic!("one event: {events:?}") };
+    event
+}
+
 /// A store, what it has published, and what it takes to ask something of it.
 pub struct Desk {
     data_set: Box<dyn DataSet>,

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use tidings_core::conversations::{Error, Marks};
-use tidings_core::events::{Event, EventBody};
+use tidings_core::events::EventBody;
 use tidings_core::ids::{ConversationId, Seq, StreamId};
 use tidings_core::limits::{RECEIPTS_AN_EVENT, RECEIPTS_PARTICIPANTS_MAX};
 use tidings_core::ports::store::{AdvanceMarks, MarkRequest, UserChange};
 use tidings_core::receipts::{Receipt, ReceiptKind, Standing};
 
+use super::desk::only;
 use super::{Desk, Person};
 
 /// All of them: read, shown as read, and arrived; nobody else's.
@@ -71,11 +72,6 @@ async fn mark(
 
 async fn mark_unread(desk: &Desk, person: &Person, chat: ConversationId, seq: u64) -> Standing {
     desk.store.mark_unread(desk.make.unread_from(&person.actor, chat, Seq(seq))).await.expect("it is taken")
-}
-
-fn only(events: &[Event]) -> &Event {
-    let [event] = events else { panic!("one event: {events:?}") };
-    event
 }
 
 fn receipt(desk: &Desk, person: &Person, seq: u64) -> Receipt {

@@ -218,7 +218,8 @@ pub async fn all_sessions_end_at_once(desk: Desk) {
     assert!(matches!(refused, Err(Error::Ended)), "its own is among them: {refused:?}");
 }
 
-/// However its clock stood: one that took its time while the session was alive may be written after one that took it later.
+/// However its clock stood: one that took its time while the session was alive may be written after one that took it
+/// later.
 pub async fn a_refresh_that_comes_after_the_end_is_refused(desk: Desk) {
     for by_password in [false, true] {
         let alice = desk.person(if by_password { "alice" } else { "bob" }).await;

@@ -118,8 +118,9 @@ pub trait EventStore: Send + Sync + 'static {
     /// Events after a place in the log, hydrated, in log order, at most `limit`.
     async fn list_log(&self, after: LogId, limit: usize) -> Result<Vec<Event>, StoreError>;
 
-    /// Events of a stream with `after < pos ≤ through`, for a node's own repair, whoever may see them: the first of them,
-    /// at most 10,000 and of a bounded size, at least one if there is one. Who needs all asks again after the last.
+    /// Events of a stream with `after < pos ≤ through`, for a node's own repair, whoever may see them: the first of
+    /// them, at most 10,000 and of a bounded size, at least one if there is one. Who needs all asks again after the
+    /// last.
     async fn list_stream_range(
         &self,
         stream: StreamId,
@@ -128,7 +129,8 @@ pub trait EventStore: Send + Sync + 'static {
     ) -> Result<Vec<Event>, StoreError>;
 
     /// Events of a stream after a position, as far as the user may see them: of what happened to a message that is not
-    /// theirs to read they get [`EventBody::Withheld`](crate::events::EventBody::Withheld), here as in [`Self::catch_up`].
+    /// theirs to read they get [`EventBody::Withheld`](crate::events::EventBody::Withheld), here as in
+    /// [`Self::catch_up`].
     async fn list_stream(
         &self,
         user: UserId,

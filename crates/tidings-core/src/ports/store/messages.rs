@@ -72,9 +72,9 @@ pub trait MessageStore: Send + Sync + 'static {
     /// `SessionEnded`.
     async fn append_message(&self, append: AppendMessage) -> Result<Sent, messages::Error>;
 
-    /// Puts a text in the place of the one before, which is kept as a version; gives the message as the actor sees it. The
-    /// text that stands is not written again where the version that was named is the present one, or the one before it:
-    /// that is a retry. The place in the store's queue is taken before this first waits.
+    /// Puts a text in the place of the one before, which is kept as a version; gives the message as the actor sees it.
+    /// The text that stands is not written again where the version that was named is the present one, or the one before
+    /// it: that is a retry. The place in the store's queue is taken before this first waits.
     ///
     /// # Errors
     /// [`messages::Error::NotFound`] for one that is not the actor's to read, `NotParticipant`, `NotAuthor`,
@@ -82,8 +82,8 @@ pub trait MessageStore: Send + Sync + 'static {
     /// version more is kept.
     async fn edit_message(&self, edit: EditMessage) -> Result<Message, messages::Error>;
 
-    /// Takes the text, the metadata and the versions of a message away, for good, and everything that was put on it from
-    /// sight; its place and numbers stay. Gives what is left. Twice is once.
+    /// Takes the text, the metadata and the versions of a message away, for good, and everything that was put on it
+    /// from sight; its place and numbers stay. Gives what is left. Twice is once.
     ///
     /// # Errors
     /// [`messages::Error::NotFound`] for one that is not the actor's to read, `NotParticipant`, `NotAllowedToDelete`,

@@ -37,7 +37,8 @@ pub struct RemoveReaction {
     pub now: Timestamp,
 }
 
-/// Reactions. What is on a message is given with [`Reaction::mine`] of the actor, the emoji that came first being first.
+/// Reactions. What is on a message is given with [`Reaction::mine`] of the actor, the emoji that came first being
+/// first.
 #[async_trait]
 pub trait ReactionStore: Send + Sync + 'static {
     /// Puts the actor's emoji on a message. Twice is once.

@@ -49,20 +49,20 @@ pub struct MarkUnread {
 pub trait ReceiptStore: Send + Sync + 'static {
     /// Moves marks forward, each on its own: the answers stand in the order of the requests, and what is refused stops
     /// nobody else. What others may see becomes events of the conversation with up to
-    /// [`RECEIPTS_AN_EVENT`](crate::limits::RECEIPTS_AN_EVENT) receipts each. What they may not, and everything in groups of
-    /// more than [`RECEIPTS_PARTICIPANTS_MAX`](crate::limits::RECEIPTS_PARTICIPANTS_MAX), becomes an event of the reader's own
-    /// stream. Of one who shows no receipts only what they have read moves, for themselves. What has been reached before is
-    /// nothing.
+    /// [`RECEIPTS_AN_EVENT`](crate::limits::RECEIPTS_AN_EVENT) receipts each. What they may not, and everything in
+    /// groups of more than [`RECEIPTS_PARTICIPANTS_MAX`](crate::limits::RECEIPTS_PARTICIPANTS_MAX), becomes an event of
+    /// the reader's own stream. Of one who shows no receipts only what they have read moves, for themselves. What has
+    /// been reached before is nothing.
     ///
-    /// Refusals: [`conversations::Error::NotFound`] to strangers, `NotParticipant`, `SessionEnded`, `Invalid` for a message
-    /// that does not exist.
+    /// Refusals: [`conversations::Error::NotFound`] to strangers, `NotParticipant`, `SessionEnded`, `Invalid` for a
+    /// message that does not exist.
     async fn advance_marks(
         &self,
         advance: AdvanceMarks,
     ) -> Result<Vec<Result<Standing, conversations::Error>>, StoreError>;
 
-    /// Moves the actor's own mark back to before a message, with an event of their own stream. What others see stays. Nothing
-    /// where the message is unread already.
+    /// Moves the actor's own mark back to before a message, with an event of their own stream. What others see stays.
+    /// Nothing where the message is unread already.
     ///
     /// # Errors
     /// As the refusals of [`Self::advance_marks`]; `Invalid` also for a message that the actor may not read.

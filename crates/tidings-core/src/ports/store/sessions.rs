@@ -86,8 +86,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// session ends in the same commit, as by [`Self::end_session`].
     async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, sessions::Error>;
 
-    /// Ends a session of the actor's user, with a revocation and an event in the user's stream. Twice is once. False where
-    /// the user has none of this id.
+    /// Ends a session of the actor's user, with a revocation and an event in the user's stream. Twice is once. False
+    /// where the user has none of this id.
     ///
     /// # Errors
     /// [`sessions::Error::Ended`] where the actor's own has ended, and it is another one that is to end.
@@ -99,11 +99,12 @@ pub trait SessionStore: Send + Sync + 'static {
         tokens_until: Timestamp,
     ) -> Result<bool, sessions::Error>;
 
-    /// Ends all sessions of the actor's user that have not ended, also what has expired: so a refresh that comes after it finds its
-    /// session ended, whatever its clock said. As by [`Self::end_session`]; gives which.
+    /// Ends all sessions of the actor's user that have not ended, also what has expired: so a refresh that comes after
+    /// it finds its session ended, whatever its clock said. As by [`Self::end_session`]; gives which.
     ///
     /// # Errors
-    /// [`sessions::Error::Ended`] where the actor's own has ended already: whoever asks with it is out, and ends nobody.
+    /// [`sessions::Error::Ended`] where the actor's own has ended already: whoever asks with it is out, and ends
+    /// nobody.
     async fn end_all_sessions(
         &self,
         actor: Actor,

@@ -1,5 +1,6 @@
 //! Random intentions of a handful of people, the impossible and the repeated among them.
 
+use tidings_core::accounts::Error as AccountError;
 use tidings_core::conversations::{Error as ConversationError, Role};
 use tidings_core::error::{Refusal, StoreError};
 use tidings_core::ids::{ConversationId, MessageId, Seq, UserId};
@@ -286,6 +287,8 @@ impl Cast {
     }
 
     pub(super) async fn perform(&mut self, desk: &Desk, intention: &Intention) -> Outcome {
+        let before = desk.log.len();
+        let is_silent = || desk.log.len() == before;
         match intention {
             Intention::Register { name } => self.register(desk, name).await,
             Intention::Send { who, chat, stale } => self.send(desk, *who, *chat, *stale).await,
@@ -294,38 +297,33 @@ impl Cast {
                 let author = self.stale[*who].as_ref().filter(|_| *stale).unwrap_or(&self.people[*who]);
                 let edit = desk.make.edit(&author.actor, *message, text);
                 let edit = EditMessage { version: *version, ..edit };
-                let before = desk.log.len();
-                Outcome::of(desk.store.edit_message(edit).await, |_| desk.log.len() == before)
+                Outcome::of(desk.store.edit_message(edit).await, |_| is_silent())
             }
             Intention::Delete { who, message } => {
                 let delete = desk.make.deletion(&self.people[*who].actor, *message);
-                let before = desk.log.len();
-                Outcome::of(desk.store.delete_message(delete).await, |_| desk.log.len() == before)
+                Outcome::of(desk.store.delete_message(delete).await, |_| is_silent())
             }
             Intention::React { who, message, emoji, is_added, max } => {
                 let add = desk.make.reaction(&self.people[*who].actor, *message, emoji);
                 let add = AddReaction { user_emoji_max: *max, ..add };
-                let before = desk.log.len();
                 let answer = if *is_added {
                     desk.store.add_reaction(add).await
                 } else {
                     desk.store.remove_reaction(desk.make.taking_back(&add)).await
                 };
-                Outcome::of(answer, |_| desk.log.len() == before)
+                Outcome::of(answer, |_| is_silent())
             }
             Intention::Mark { who, chat, read, delivered } => {
                 let marks = desk.make.marks(&self.people[*who].actor, *chat, *read, *delivered);
-                let before = desk.log.len();
                 let mut answers = desk.store.advance_marks(marks).await.expect("refusals are data");
-                Outcome::of(answers.remove(0), |_| desk.log.len() == before)
+                Outcome::of(answers.remove(0), |_| is_silent())
             }
             Intention::MarkUnread { who, chat, seq } => {
                 let mark = desk.make.unread_from(&self.people[*who].actor, *chat, *seq);
-                let before = desk.log.len();
-                Outcome::of(desk.store.mark_unread(mark).await, |_| desk.log.len() == before)
+                Outcome::of(desk.store.mark_unread(mark).await, |_| is_silent())
             }
             Intention::Change { who, name, read_receipts } => {
-                self.change(desk, *who, name, *read_receipts).await
+                Outcome::of(self.change(desk, *who, name, *read_receipts).await, |()| is_silent())
             }
             Intention::Direct { who, with } => {
                 self.make(desk, desk.make.direct(&self.people[*who].actor, self.people[*with].id())).await
@@ -345,8 +343,7 @@ impl Cast {
             }
             Intention::Promote { who, chat, other, role } => {
                 let update = desk.make.role(&self.people[*who].actor, *chat, self.people[*other].id(), *role);
-                let before = desk.log.len();
-                Outcome::of(desk.store.update_participant(update).await, |_| desk.log.len() == before)
+                Outcome::of(desk.store.update_participant(update).await, |_| is_silent())
             }
             Intention::LogOut { who } => self.log_out(desk, *who).await,
         }
@@ -362,18 +359,23 @@ impl Cast {
         Outcome::of(answer, |()| false)
     }
 
-    async fn change(&mut self, desk: &Desk, who: usize, name: &str, read_receipts: bool) -> Outcome {
+    async fn change(
+        &mut self,
+        desk: &Desk,
+        who: usize,
+        name: &str,
+        read_receipts: bool,
+    ) -> Result<(), AccountError> {
         let change = UserChange {
             display_name: Some(name.to_owned()),
             read_receipts: Some(read_receipts),
             ..UserChange::default()
         };
-        let before = desk.log.len();
         let answer = desk.store.update_user(desk.make.update(&self.people[who].actor, change)).await;
         if let Ok(user) = &answer {
             self.people[who].user = user.clone();
         }
-        Outcome::of(answer, |_| desk.log.len() == before)
+        answer.map(drop)
     }
 
     async fn send(&mut self, desk: &Desk, who: usize, chat: ConversationId, stale: bool) -> Outcome {
