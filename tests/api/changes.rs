@@ -72,6 +72,39 @@ async fn a_deleted_message_leaves_its_place_and_who_did_it() {
 }
 
 #[tokio::test]
+async fn who_was_removed_sees_no_more_of_it_than_they_saw_then() {
+    let server = TestServer::start().await;
+    let [alice, bob, carol] = server.users(["alice", "bob", "carol"]).await;
+    let group = alice.group_with("Band", &[&bob, &carol]).await;
+    let id = id_of(&alice.send(&group, "we meet at eight").await);
+    let gone = id_of(&alice.send(&group, "and my number is 555").await);
+    react(&carol, &id, "👍").await.assert_ok(200);
+    let message = format!("/api/messages/{id}");
+    let before = bob.get(&message).await.assert_ok(200);
+    alice.remove(&group, &bob).await;
+
+    edit(&alice, &id, json!({ "content": "we meet at nine, without bob" })).await.assert_ok(200);
+    react(&alice, &id, "🤫").await.assert_ok(200);
+    alice.delete(&format!("/api/messages/{gone}")).await.assert_ok(200);
+
+    assert_eq!(bob.get(&message).await.assert_ok(200), before);
+    let edits = bob.get(&format!("{message}/edits")).await.assert_ok(200);
+    assert_eq!(edits["edits"].as_array().unwrap().len(), 1, "{edits}");
+    let stream = format!("/api/sync?stream=conversation:{group}&after=0");
+    let conversation = format!("/api/conversations/{group}");
+    for url in [&conversation, &format!("{conversation}/messages"), &stream] {
+        let answer = bob.get(url).await.assert_ok(200).to_string();
+        for secret in ["without bob", "🤫", "555"] {
+            assert!(!answer.contains(secret), "{secret} in {answer}");
+        }
+    }
+    let left = bob.get(&format!("/api/messages/{gone}")).await.assert_ok(200);
+    assert!(left["deletedAt"].is_string(), "{left}");
+    let carols = carol.get(&message).await.assert_ok(200);
+    assert_eq!(carols["content"], "we meet at nine, without bob");
+}
+
+#[tokio::test]
 async fn people_react_and_each_sees_their_own() {
     let server = TestServer::start().await;
     let [alice, bob] = server.users(["alice", "bob"]).await;

@@ -244,7 +244,8 @@ impl Follower {
                     *read = seq;
                 }
             }
-            "conversation:created" => {}
+            // The second: what was on a message that has been deleted since.
+            "conversation:created" | "stream:advanced" => {}
             name => panic!("{name}: {event}"),
         }
     }

@@ -170,6 +170,12 @@ impl EventBody {
         }
     }
 
+    /// Whether it tells of what is on a message.
+    #[must_use]
+    pub fn is_of_reactions(&self) -> bool {
+        matches!(self, Self::ReactionAdded(_) | Self::ReactionRemoved(_) | Self::ReactionsChanged { .. })
+    }
+
     /// A change of what is on a message as the last of several.
     #[must_use]
     pub fn merged(&self) -> Option<Self> {
@@ -188,8 +194,14 @@ impl Event {
     /// The same place with nothing in it for the reader.
     #[must_use]
     pub fn withheld(&self) -> Self {
+        self.with(EventBody::Withheld)
+    }
+
+    /// The same place with something else in it.
+    #[must_use]
+    pub fn with(&self, body: EventBody) -> Self {
         let Self { log_id, stream, pos, span, at, actor, .. } = *self;
-        Self { log_id, stream, pos, span, at, actor, body: EventBody::Withheld }
+        Self { log_id, stream, pos, span, at, actor, body }
     }
 
     /// What a catch-up may fold to the last event. A sent message is never folded away: it carries sender and time.

@@ -18,7 +18,9 @@ use tidings_core::ids::{LogId, MessageId, Pos, Seq, StreamId, UserId};
 use tidings_core::ports::store::{CatchUp, CatchUpPage};
 
 use crate::events::{event_of, fill_page};
+use crate::messages::Until;
 use crate::rows::{Rows, bound, opt_uint, unreadable};
+use changed::Changed;
 
 /// The part of the log that is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +41,8 @@ struct Reference {
     seq: Option<Seq>,
     /// An interval of the user begins with it.
     begins: bool,
+    /// Of one who left.
+    until: Option<Until>,
 }
 
 /// One page; nothing when more streams changed than are replayed.
@@ -52,7 +56,8 @@ pub(crate) fn catch_up(rows: Rows<'_>, ask: &CatchUp) -> rusqlite::Result<Option
     }
     let (mut references, mut skipped, mut streams) = (Vec::new(), Vec::new(), 0);
     for stream in &changed {
-        match replay::replay(rows, stream, window, ask.stream_events_max)? {
+        let until = until(rows, ask.user, stream)?;
+        match replay::replay(rows, stream, until, window, ask.stream_events_max)? {
             replay::Replay::Unchanged => continue,
             replay::Replay::Events(found) => references.extend(found),
             replay::Replay::Skipped(stream) => skipped.push(stream),
@@ -72,11 +77,19 @@ pub(crate) fn catch_up(rows: Rows<'_>, ask: &CatchUp) -> rusqlite::Result<Option
     Ok(Some(CatchUpPage { events, done_through, has_more, skipped, through: window.through }))
 }
 
+/// Who is in the stream is nearly everybody: nothing is read for them.
+fn until(rows: Rows<'_>, user: UserId, changed: &Changed) -> rusqlite::Result<Option<Until>> {
+    match changed.stream {
+        StreamId::Conversation(conversation) if !changed.ends_open() => rows.until(conversation, user),
+        _ => Ok(None),
+    }
+}
+
 fn hydrate(rows: Rows<'_>, user: UserId, reference: &Reference) -> rusqlite::Result<Event> {
     let Reference { log_id, stream, pos, .. } = *reference;
     let mut event = match (reference.seq, stream) {
         (Some(seq), StreamId::Conversation(conversation)) => {
-            let message = rows.named_message(MessageId { conversation, seq })?;
+            let message = rows.named_message(MessageId { conversation, seq }, reference.until)?;
             let (at, actor) = (message.created_at, message.sender);
             Event { log_id, stream, pos, span: 1, at, actor, body: EventBody::MessageSent(message.into()) }
         }
@@ -85,7 +98,8 @@ fn hydrate(rows: Rows<'_>, user: UserId, reference: &Reference) -> rusqlite::Res
             let mut statement = rows.conn.prepare_cached(
                 "SELECT log_id, stream, pos, kind, actor, at, ref, data FROM event WHERE log_id = ?1",
             )?;
-            rows.shown_to(user, rows.hydrate(&statement.query_row([bound(log_id.0)], event_of)?)?)?
+            let event = statement.query_row([bound(log_id.0)], event_of)?;
+            rows.shown_to(user, rows.hydrate(&event, reference.until)?)?
         }
     };
     if reference.begins

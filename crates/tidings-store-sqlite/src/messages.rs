@@ -5,6 +5,7 @@ mod change;
 mod delete;
 mod edit;
 mod history;
+mod seen;
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row};
@@ -23,6 +24,7 @@ use crate::write::Failure;
 
 pub(crate) use change::get_to_change;
 pub(crate) use history::readable;
+pub(crate) use seen::{Eyes, Until};
 #[cfg(test)]
 pub(crate) use {append::SENDER, append::original_sql, history::run_sql};
 
@@ -38,6 +40,13 @@ pub(crate) struct Stored {
     message: Message,
     /// Whether anything is.
     has_reactions: bool,
+}
+
+impl Stored {
+    /// Then it looks the same to everybody.
+    fn is_as_sent(&self) -> bool {
+        self.message.version == 1 && !self.has_reactions
+    }
 }
 
 pub(crate) fn message_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
@@ -62,31 +71,10 @@ pub(crate) fn message_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
 }
 
 impl Rows<'_> {
-    /// A message as everybody sees it, or as this viewer does; whoever may read it.
-    pub(crate) fn message(&self, id: MessageId, viewer: Option<UserId>) -> rusqlite::Result<Option<Message>> {
+    fn stored_message(&self, id: MessageId) -> rusqlite::Result<Option<Stored>> {
         let sql = format!("SELECT {MESSAGE} FROM message WHERE conversation = ?1 AND seq = ?2");
         let mut statement = self.conn.prepare_cached(&sql)?;
-        let found =
-            statement.query_row((id.conversation.as_bytes(), bound(id.seq.0)), message_of).optional()?;
-        found.map(|stored| self.whole(stored, viewer)).transpose()
-    }
-
-    /// A message that another row names, as everybody sees it.
-    pub(crate) fn named_message(&self, id: MessageId) -> rusqlite::Result<Message> {
-        self.message(id, None)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
-    }
-
-    /// A row together with what is on the message.
-    pub(crate) fn whole(&self, stored: Stored, viewer: Option<UserId>) -> rusqlite::Result<Message> {
-        let Stored { mut message, has_reactions } = stored;
-        if has_reactions {
-            let reactions = self.reactions(message.id)?;
-            message.reactions = match viewer {
-                Some(viewer) => self.reactions_to(viewer, message.id, reactions)?,
-                None => reactions,
-            };
-        }
-        Ok(message)
+        statement.query_row((id.conversation.as_bytes(), bound(id.seq.0)), message_of).optional()
     }
 
     /// How many countable messages there were up to this one; 0 before the first.
@@ -95,6 +83,13 @@ impl Rows<'_> {
             self.conn.prepare_cached("SELECT ord FROM message WHERE conversation = ?1 AND seq = ?2")?;
         let key = (id.conversation.as_bytes(), bound(id.seq.0));
         Ok(statement.query_row(key, |row| uint(row, 0)).optional()?.unwrap_or_default())
+    }
+
+    pub(crate) fn is_deleted(&self, id: MessageId) -> rusqlite::Result<bool> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT 1 FROM message WHERE conversation = ?1 AND seq = ?2 AND deleted_at IS NOT NULL",
+        )?;
+        statement.exists((id.conversation.as_bytes(), bound(id.seq.0)))
     }
 
     /// Whether the message is the user's to read.
@@ -133,8 +128,10 @@ impl MessageStore for SqliteStore {
         self.readers
             .read(move |reader| {
                 let snapshot = reader.conversation(id.conversation)?;
-                let message = find_message(snapshot.rows(), viewer, id)?;
-                Ok(message.map(|message| edit::versions(snapshot.rows(), message)).transpose()?)
+                let found = find_message(snapshot.rows(), viewer, id)?;
+                let versions =
+                    found.map(|(message, eyes)| edit::versions(snapshot.rows(), message, eyes.until));
+                Ok(versions.transpose()?)
             })
             .await
     }
@@ -157,15 +154,21 @@ impl MessageStore for SqliteStore {
 
     async fn find_message(&self, viewer: UserId, id: MessageId) -> Result<Option<Message>, StoreError> {
         self.readers
-            .read(move |reader| Ok(find_message(reader.conversation(id.conversation)?.rows(), viewer, id)?))
+            .read(move |reader| {
+                let snapshot = reader.conversation(id.conversation)?;
+                Ok(find_message(snapshot.rows(), viewer, id)?.map(|(message, _)| message))
+            })
             .await
     }
 }
 
-/// A message that the viewer may read, as the viewer sees it.
-fn find_message(rows: Rows<'_>, viewer: UserId, id: MessageId) -> rusqlite::Result<Option<Message>> {
+/// A message that the viewer may read, through their eyes.
+fn find_message(rows: Rows<'_>, viewer: UserId, id: MessageId) -> rusqlite::Result<Option<(Message, Eyes)>> {
     let Some(head) = rows.head(StreamId::Conversation(id.conversation))? else { return Ok(None) };
-    let readable = readable(&rows.intervals(id.conversation, viewer, head.last_pos)?, &head);
-    let may_read = readable.iter().any(|range| range.contains(&id.seq.0));
-    if may_read { rows.message(id, Some(viewer)) } else { Ok(None) }
+    let intervals = rows.intervals(id.conversation, viewer, head.last_pos)?;
+    if !readable(&intervals, &head).iter().any(|range| range.contains(&id.seq.0)) {
+        return Ok(None);
+    }
+    let eyes = Eyes::of(viewer, &intervals);
+    Ok(rows.message(id, eyes)?.map(|message| (message, eyes)))
 }

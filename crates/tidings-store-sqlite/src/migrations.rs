@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { number: 4, name: "open_sessions", sql: include_str!("../migrations/0004_open_sessions.sql") },
     Migration { number: 5, name: "receipts", sql: include_str!("../migrations/0005_receipts.sql") },
+    Migration { number: 6, name: "former_roles", sql: include_str!("../migrations/0006_former_roles.sql") },
 ];
 
 /// Brings the schema to this program's, or says why it cannot be.
@@ -149,5 +150,29 @@ mod tests {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
         let rows: Vec<(i64, i64, Option<i64>)> = rows.map(Result::unwrap).collect();
         assert_eq!(rows, [(1, 2, None), (1, 2, Some(2)), (5, 3, None), (9, 3, None), (1, 1, None)]);
+    }
+
+    /// Two messages of one conversation, edited by turns.
+    #[test]
+    fn former_texts_are_given_the_edit_that_replaced_them() {
+        let conn = Connection::open_in_memory().unwrap();
+        apply(&conn, &MIGRATIONS[..5], Timestamp(0)).unwrap();
+        let stream = [&[1_u8][..], &[7; 16]].concat();
+        for (pos, seq) in [(3, 1), (4, 2), (6, 1)] {
+            let event = "INSERT INTO event (stream, pos, kind, actor, at, ref) VALUES (?1, ?2, 6, ?1, 0, ?3)";
+            conn.execute(event, (&stream, pos, seq)).unwrap();
+        }
+        for (seq, version) in [(1, 1), (1, 2), (2, 1)] {
+            let former = "INSERT INTO message_version (conversation, seq, version, body, written_at)
+                          VALUES (?1, ?2, ?3, '', 0)";
+            conn.execute(former, ([7_u8; 16], seq, version)).unwrap();
+        }
+        apply(&conn, MIGRATIONS, Timestamp(0)).unwrap();
+        let mut statement = conn
+            .prepare("SELECT seq, version, replaced_pos FROM message_version ORDER BY seq, version")
+            .unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        let rows: Vec<(i64, i64, i64)> = rows.map(Result::unwrap).collect();
+        assert_eq!(rows, [(1, 1, 3), (1, 2, 6), (2, 1, 4)]);
     }
 }

@@ -6,7 +6,7 @@ mod remove;
 use async_trait::async_trait;
 use tidings_core::clock::Timestamp;
 use tidings_core::events::EventBody;
-use tidings_core::ids::{MessageId, UserId};
+use tidings_core::ids::{LogId, MessageId, UserId};
 use tidings_core::messages::{self, Message};
 use tidings_core::ports::store::{AddReaction, ReactionStore, RemoveReaction};
 use tidings_core::reactions::{Error, Reaction, ReactionChange, USERS_SHOWN};
@@ -41,6 +41,9 @@ pub(crate) const COUNTS_SQL: &str =
 pub(crate) const FIRST_SQL: &str = "SELECT user FROM reaction INDEXED BY reaction_first
     WHERE conversation = ?1 AND seq = ?2 AND emoji = ?3 ORDER BY log_id LIMIT ?4";
 
+pub(crate) const UNTIL_SQL: &str = "SELECT user FROM reaction INDEXED BY reaction_first
+    WHERE conversation = ?1 AND seq = ?2 AND emoji = ?3 AND log_id <= ?4 ORDER BY log_id";
+
 pub(crate) const OWN_SQL: &str =
     "SELECT emoji FROM reaction WHERE conversation = ?1 AND seq = ?2 AND user = ?3";
 
@@ -54,6 +57,32 @@ impl Rows<'_> {
             let (emoji, count): (String, _) = (row.get(0)?, uint(row, 1)?);
             let users = self.first_users(id, &emoji)?;
             reactions.push(Reaction { emoji, count, users, mine: false });
+        }
+        Ok(reactions)
+    }
+
+    /// What is left of what was on it then.
+    pub(crate) fn reactions_until(&self, id: MessageId, last: LogId) -> rusqlite::Result<Vec<Reaction>> {
+        let mut emoji = self.conn.prepare_cached(
+            "SELECT emoji FROM reaction_count WHERE conversation = ?1 AND seq = ?2 AND first_log <= ?3
+             ORDER BY first_log",
+        )?;
+        let mut users = self.conn.prepare_cached(UNTIL_SQL)?;
+        let (conversation, seq) = key(&id);
+        let mut rows = emoji.query((conversation, seq, bound(last.0)))?;
+        let mut reactions = Vec::new();
+        while let Some(row) = rows.next()? {
+            let emoji: String = row.get(0)?;
+            let found = users.query_map((conversation, seq, &emoji, bound(last.0)), |row| {
+                row.get(0).map(UserId::from_bytes)
+            })?;
+            let mut users = found.collect::<rusqlite::Result<Vec<_>>>()?;
+            let count = users.len() as u64;
+            users.truncate(USERS_SHOWN);
+            // Those who brought it may have taken it away since.
+            if count > 0 {
+                reactions.push(Reaction { emoji, count, users, mine: false });
+            }
         }
         Ok(reactions)
     }

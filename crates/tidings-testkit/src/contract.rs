@@ -133,6 +133,8 @@ macro_rules! store_contract {
                 who_may_delete
                 a_message_that_one_may_not_read_is_not_there
                 one_who_left_changes_nothing
+                one_who_left_sees_it_as_it_was
+                reactions_to_what_was_deleted_are_nothing
                 a_newcomer_is_not_told_what_happens_to_older_messages
                 who_may_not_read_a_message_is_known_by_position
             }

@@ -1,12 +1,13 @@
 //! The tail in memory: the newest events, and for everybody who is or was just connected which of them are theirs.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::events::Event;
-use crate::ids::{LogId, UserId};
+use crate::events::{Event, EventBody};
+use crate::ids::{LogId, MessageId, UserId};
 use crate::limits::{TAIL_BYTES_MAX, TAIL_MS};
+use crate::messages::Message;
 use crate::ports::store::PageMax;
 
 use super::tracked::TrackedUsers;
@@ -25,6 +26,8 @@ pub(super) struct Tail {
     bytes: usize,
     /// Places that users hold of events in `entries`.
     held: usize,
+    /// What is left of the messages whose deletion is in `entries`.
+    deleted: HashMap<MessageId, Arc<Message>>,
     /// Everything above this place is in `entries`.
     floor: LogId,
     last: LogId,
@@ -75,6 +78,7 @@ impl Tail {
             entries: VecDeque::new(),
             bytes: 0,
             held: 0,
+            deleted: HashMap::new(),
             floor: end,
             last: end,
             tracked: TrackedUsers::default(),
@@ -103,6 +107,9 @@ impl Tail {
         let mut held = 0;
         for user in users {
             held += usize::from(self.tracked.hold(*user, event.log_id, self.floor));
+        }
+        if let EventBody::MessageDeleted(message) = &event.body {
+            self.deleted.insert(message.id, Arc::clone(message));
         }
         let entry = Entry { event: Arc::clone(event), withheld, entered_ms: now_ms, held };
         self.bytes += entry.bytes();
@@ -150,7 +157,29 @@ impl Tail {
         let index = self.entries.binary_search_by_key(&log_id, |entry| entry.event.log_id).ok()?;
         let Entry { event, withheld, .. } = &self.entries[index];
         let withheld = withheld.as_ref().filter(|withheld| withheld.is_from(user));
-        Some(Arc::clone(withheld.map_or(event, |withheld| &withheld.event)))
+        let event = withheld.map_or(event, |withheld| &withheld.event);
+        Some(self.without_text(event).unwrap_or_else(|| Arc::clone(event)))
+    }
+
+    /// The event as it is told since the message was deleted: what it said, and who reacted, is gone.
+    fn without_text(&self, event: &Event) -> Option<Arc<Event>> {
+        if self.deleted.is_empty() {
+            return None;
+        }
+        let body = match &event.body {
+            EventBody::MessageSent(message) => EventBody::MessageSent(self.left_of(message.id)?),
+            EventBody::MessageEdited(message) => EventBody::MessageEdited(self.left_of(message.id)?),
+            body if body.is_of_reactions() => {
+                self.left_of(body.about()?.message)?;
+                EventBody::Withheld
+            }
+            _ => return None,
+        };
+        Some(Arc::new(event.with(body)))
+    }
+
+    fn left_of(&self, id: MessageId) -> Option<Arc<Message>> {
+        self.deleted.get(&id).map(Arc::clone)
     }
 
     fn prune(&mut self, now_ms: i64) {
@@ -160,6 +189,9 @@ impl Tail {
             self.floor = self.floor.max(oldest.event.log_id);
             self.bytes -= oldest.bytes();
             self.held -= oldest.held;
+            if let EventBody::MessageDeleted(message) = &oldest.event.body {
+                self.deleted.remove(&message.id);
+            }
             self.entries.pop_front();
         }
     }
@@ -184,8 +216,9 @@ impl Elapsed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::EventBody;
-    use crate::ids::{Pos, SessionId, StreamId};
+    use crate::ids::{ClientMessageId, ConversationId, Pos, Seq, SessionId, StreamId};
+    use crate::messages::{Deletion, MessageKind};
+    use crate::reactions::ReactionChange;
     use uuid::Uuid;
 
     const START: Timestamp = Timestamp(0);
@@ -195,6 +228,11 @@ mod tests {
     }
 
     fn push(tail: &mut Tail, log_id: u64, users: &[u128], now: Timestamp) {
+        let body = EventBody::SessionEnded { session: SessionId(Uuid::nil()), tokens_until: now };
+        push_body(tail, log_id, users, body, now);
+    }
+
+    fn push_body(tail: &mut Tail, log_id: u64, users: &[u128], body: EventBody, now: Timestamp) {
         let users: Vec<UserId> = users.iter().map(|n| user(*n)).collect();
         let event = Event {
             log_id: LogId(log_id),
@@ -203,9 +241,27 @@ mod tests {
             span: 1,
             at: now,
             actor: user(0),
-            body: EventBody::SessionEnded { session: SessionId(Uuid::nil()), tokens_until: now },
+            body,
         };
         tail.push(&Arc::new(event), &users, None, now);
+    }
+
+    fn message(text: &str) -> Message {
+        Message {
+            id: MessageId { conversation: ConversationId(Uuid::nil()), seq: Seq(1) },
+            pos: Pos(1),
+            ord: 1,
+            sender: user(0),
+            client_id: ClientMessageId(Uuid::nil()),
+            kind: MessageKind::Text,
+            content: text.to_owned(),
+            metadata: None,
+            version: 1,
+            created_at: START,
+            edited_at: None,
+            deletion: None,
+            reactions: Vec::new(),
+        }
     }
 
     fn after(tail: &Tail, n: u128, after: u64) -> Option<(Vec<u64>, u64)> {
@@ -255,6 +311,30 @@ mod tests {
             push(&mut tail, log_id, &[1], START);
         }
         assert_eq!(after(&tail, 1, 11), Some((vec![12, 13, 14], 14)));
+    }
+
+    #[test]
+    fn what_was_deleted_is_not_told_any_more() {
+        let mut tail = Tail::starting_at(LogId(0));
+        tail.track(user(1));
+        let left = Message { deletion: Some(Deletion { at: START, by: user(0) }), ..message("") };
+        let reaction = ReactionChange {
+            message: left.id,
+            message_pos: left.pos,
+            emoji: "👍".to_owned(),
+            reactions: Vec::new(),
+        };
+        push_body(&mut tail, 1, &[1], EventBody::MessageSent(message("secret").into()), START);
+        push_body(&mut tail, 2, &[1], EventBody::MessageEdited(message("secret too").into()), START);
+        push_body(&mut tail, 3, &[1], EventBody::ReactionAdded(reaction), START);
+        push_body(&mut tail, 4, &[1], EventBody::MessageDeleted(left.clone().into()), START);
+        let events = tail.after(user(1), LogId(0), PageMax::events(9)).unwrap().events;
+        let told: Vec<_> = events.iter().map(|event| &event.body).collect();
+        let (sent, edited) = (left.clone().into(), left.clone().into());
+        let sent = [&EventBody::MessageSent(sent), &EventBody::MessageEdited(edited), &EventBody::Withheld];
+        assert_eq!(told, [&sent[..], &[&EventBody::MessageDeleted(left.into())]].concat());
+        push(&mut tail, 5, &[1], Timestamp(TAIL_MS + 1));
+        assert!(tail.deleted.is_empty(), "it goes with its deletion");
     }
 
     #[test]

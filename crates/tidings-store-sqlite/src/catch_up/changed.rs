@@ -26,6 +26,13 @@ pub(super) struct Changed {
     pub spans: Vec<Span>,
 }
 
+impl Changed {
+    /// Whether the user is in it.
+    pub(super) fn ends_open(&self) -> bool {
+        self.spans.last().is_some_and(|span| span.to_pos.is_none())
+    }
+}
+
 const INTERVALS_SQL_HEAD: &str = "SELECT m.conversation, m.from_pos, m.to_pos, m.from_seq, m.to_seq,";
 const INTERVALS_SQL_TAIL: &str = "FROM membership AS m
     CROSS JOIN head AS h ON h.stream = CAST(x'01' || m.conversation AS BLOB)

@@ -7,6 +7,7 @@ use tidings_core::ports::store::SkippedStream;
 use super::changed::{Changed, Span};
 use super::{Reference, Window};
 use crate::events::{Found, found_of};
+use crate::messages::Until;
 use crate::rows::{Rows, bound, limit as sql_limit, log_id, pos};
 
 /// What becomes of a stream.
@@ -22,6 +23,7 @@ pub(super) enum Replay {
 pub(super) fn replay(
     rows: Rows<'_>,
     changed: &Changed,
+    until: Option<Until>,
     window: Window,
     events_max: usize,
 ) -> rusqlite::Result<Replay> {
@@ -40,9 +42,10 @@ pub(super) fn replay(
                 pos: found.pos,
                 seq: Some(found.seq),
                 begins: false,
+                until,
             }));
         }
-        references.extend(list_others(rows, changed.stream, span, window, wanted)?);
+        references.extend(list_others(rows, changed.stream, span, until, window, wanted)?);
     }
     let Some(pos) = references.iter().map(|reference| reference.pos).max() else {
         return Ok(Replay::Unchanged);
@@ -104,6 +107,7 @@ fn list_others(
     rows: Rows<'_>,
     stream: StreamId,
     span: &Span,
+    until: Option<Until>,
     window: Window,
     limit: usize,
 ) -> rusqlite::Result<Vec<Reference>> {
@@ -119,7 +123,7 @@ fn list_others(
     let mut found = statement.query(key)?;
     let mut others = Vec::new();
     while let Some(row) = found.next()? {
-        let reference = other_of(row, stream, span)?;
+        let reference = other_of(row, stream, span, until)?;
         if reference.log_id <= window.from {
             break;
         }
@@ -128,7 +132,12 @@ fn list_others(
     Ok(others)
 }
 
-fn other_of(row: &Row<'_>, stream: StreamId, span: &Span) -> rusqlite::Result<Reference> {
+fn other_of(
+    row: &Row<'_>,
+    stream: StreamId,
+    span: &Span,
+    until: Option<Until>,
+) -> rusqlite::Result<Reference> {
     let pos = pos(row, 1)?;
-    Ok(Reference { log_id: log_id(row, 0)?, stream, pos, seq: None, begins: pos == span.from_pos })
+    Ok(Reference { log_id: log_id(row, 0)?, stream, pos, seq: None, begins: pos == span.from_pos, until })
 }

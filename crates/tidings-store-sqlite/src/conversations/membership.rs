@@ -1,6 +1,6 @@
 //! Rows of `membership`: intervals, with the marks that senders have moved since.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 use tidings_core::clock::Timestamp;
 use tidings_core::conversations::{Marks, Membership, MembershipState, Participant, ParticipantCursor, Role};
 use tidings_core::ids::{ConversationId, LogId, Pos, Seq, UserId};
@@ -97,6 +97,17 @@ impl Rows<'_> {
         Ok(participants)
     }
 
+    /// What somebody might do after the event at `at`, where it has changed since.
+    pub(crate) fn role_at(&self, membership: &Membership, at: Pos) -> rusqlite::Result<Option<Role>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT role FROM former_role
+             WHERE conversation = ?1 AND user = ?2 AND from_pos = ?3 AND until_pos > ?4 ORDER BY until_pos LIMIT 1",
+        )?;
+        let Membership { conversation, user, from_pos, .. } = membership;
+        let key = (conversation.as_bytes(), user.as_bytes(), bound(from_pos.0), bound(at.0));
+        statement.query_row(key, |row| named(row, 0, Role::parse)).optional()
+    }
+
     /// Reads [`MEMBERSHIP`].
     pub(crate) fn membership_of(&self, row: &Row<'_>) -> rusqlite::Result<Membership> {
         let mut membership = Membership {
@@ -151,8 +162,23 @@ impl Earlier for Membership {
     }
 }
 
-/// Writes the role of an interval.
-pub(crate) fn set_role(conn: &Connection, membership: &Membership) -> rusqlite::Result<()> {
+/// Writes the role of an interval, and keeps the one before, which ends at this event.
+pub(crate) fn set_role(
+    conn: &Connection,
+    membership: &Membership,
+    before: Role,
+    at: Pos,
+) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached(
+        "INSERT INTO former_role (conversation, user, from_pos, until_pos, role) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    statement.execute((
+        membership.conversation.as_bytes(),
+        membership.user.as_bytes(),
+        bound(membership.from_pos.0),
+        bound(at.0),
+        before.as_str(),
+    ))?;
     let mut statement = conn.prepare_cached(
         "UPDATE membership SET role = ?4 WHERE conversation = ?1 AND user = ?2 AND from_pos = ?3",
     )?;

@@ -1,5 +1,7 @@
 //! Giving somebody in a group another role.
 
+use std::mem;
+
 use tidings_core::conversations::{ConversationKind, Error, MembershipState, Participant, Role};
 use tidings_core::events::EventBody;
 use tidings_core::ids::StreamId;
@@ -41,8 +43,8 @@ pub(super) fn update_participant(
         return Err(Failure::Refused(Error::LastOwner));
     }
     let place = tx.next(StreamId::Conversation(conversation))?;
-    membership.role = role;
-    membership::set_role(tx.conn, &membership)?;
+    let before = mem::replace(&mut membership.role, role);
+    membership::set_role(tx.conn, &membership, before, place.pos)?;
     // What they may send is remembered with the role that they had.
     tx.forget_sender(conversation, user);
     let body = EventBody::ParticipantUpdated {

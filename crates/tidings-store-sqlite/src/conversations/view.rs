@@ -6,6 +6,7 @@ use tidings_core::conversations::{
 };
 use tidings_core::ids::{ConversationId, MessageId, Pos, Seq, StreamId, UserId};
 
+use crate::messages::Eyes;
 use crate::rows::Rows;
 
 impl Rows<'_> {
@@ -18,6 +19,7 @@ impl Rows<'_> {
         let Some(head) = self.head(StreamId::Conversation(id))? else { return Ok(None) };
         let mut intervals = self.intervals(id, viewer, head.last_pos)?;
         let readable = crate::messages::readable(&intervals, &head);
+        let eyes = Eyes::of(viewer, &intervals);
         let Some(me) = intervals.pop() else { return Ok(None) };
         let conversation = self.named_conversation(id)?;
         let pos = seen_pos(&me, &head);
@@ -28,9 +30,7 @@ impl Rows<'_> {
         };
         let participants = self.seen_participants(&me, pos, last_seq, None, shown)?;
         let last_message = match readable.last() {
-            Some(range) => {
-                self.message(MessageId { conversation: id, seq: Seq(*range.end()) }, Some(viewer))?
-            }
+            Some(range) => self.message(MessageId { conversation: id, seq: Seq(*range.end()) }, eyes)?,
             None => None,
         };
         Ok(Some(ConversationView {
@@ -46,7 +46,7 @@ impl Rows<'_> {
         }))
     }
 
-    /// Who was in at `pos`. One who left is not shown how far the others have come since.
+    /// Who was in at `pos`. One who left is shown neither how far the others have come since, nor what they may do now.
     fn seen_participants(
         &self,
         me: &Membership,
@@ -64,6 +64,9 @@ impl Rows<'_> {
                 marks.read_ord = marks.read_ord.min(last_ord);
                 marks.public_read_seq = marks.public_read_seq.min(last_seq);
                 marks.delivered_seq = marks.delivered_seq.min(last_seq);
+                if let Some(role) = self.role_at(&participant.membership, pos)? {
+                    participant.membership.role = role;
+                }
             }
         }
         Ok(participants)

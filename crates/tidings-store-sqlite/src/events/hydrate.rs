@@ -15,11 +15,12 @@ use tidings_core::receipts::ReceiptKind;
 
 use super::{EntryData, EventRow, Kind, RoleData, receipts};
 use crate::conversations::role_at_creation;
+use crate::messages::Until;
 use crate::rows::{Rows, bound, unreadable};
 
 impl Rows<'_> {
-    /// The event that a row refers to.
-    pub(crate) fn hydrate(&self, event: &EventRow) -> rusqlite::Result<Event> {
+    /// The event that a row refers to, as one who left may know of it, or as everybody does.
+    pub(crate) fn hydrate(&self, event: &EventRow, until: Option<Until>) -> rusqlite::Result<Event> {
         Ok(Event {
             log_id: event.log_id,
             stream: event.stream,
@@ -27,21 +28,18 @@ impl Rows<'_> {
             span: 1,
             at: event.at,
             actor: event.actor,
-            body: self.body(event)?,
+            body: self.body(event, until)?,
         })
     }
 
-    fn body(&self, event: &EventRow) -> rusqlite::Result<EventBody> {
+    fn body(&self, event: &EventRow, until: Option<Until>) -> rusqlite::Result<EventBody> {
+        let message = || Ok(Arc::new(self.named_message(message_id(event)?, until)?));
         match event.kind {
-            Kind::Sent => Ok(EventBody::MessageSent(Arc::new(self.named_message(message_id(event)?)?))),
-            Kind::MessageEdited => {
-                Ok(EventBody::MessageEdited(Arc::new(self.named_message(message_id(event)?)?)))
-            }
-            Kind::MessageDeleted => {
-                Ok(EventBody::MessageDeleted(Arc::new(self.named_message(message_id(event)?)?)))
-            }
-            Kind::ReactionAdded => Ok(EventBody::ReactionAdded(self.reaction_change(event)?)),
-            Kind::ReactionRemoved => Ok(EventBody::ReactionRemoved(self.reaction_change(event)?)),
+            Kind::Sent => message().map(EventBody::MessageSent),
+            Kind::MessageEdited => message().map(EventBody::MessageEdited),
+            Kind::MessageDeleted => message().map(EventBody::MessageDeleted),
+            Kind::ReactionAdded => Ok(EventBody::ReactionAdded(self.reaction_change(event, until)?)),
+            Kind::ReactionRemoved => Ok(EventBody::ReactionRemoved(self.reaction_change(event, until)?)),
             Kind::MessagesRead => Ok(EventBody::MessagesRead(receipts::decode(event)?)),
             Kind::MessagesDelivered => Ok(EventBody::MessagesDelivered(receipts::decode(event)?)),
             Kind::OwnRead => own_marks(event, ReceiptKind::Read),
@@ -68,8 +66,8 @@ impl Rows<'_> {
     }
 
     /// What is on the message now: of a late reader the count comes from later changes too.
-    fn reaction_change(&self, event: &EventRow) -> rusqlite::Result<ReactionChange> {
-        let message = self.named_message(message_id(event)?)?;
+    fn reaction_change(&self, event: &EventRow, until: Option<Until>) -> rusqlite::Result<ReactionChange> {
+        let message = self.named_message(message_id(event)?, until)?;
         Ok(ReactionChange {
             message: message.id,
             message_pos: message.pos,
@@ -78,12 +76,12 @@ impl Rows<'_> {
         })
     }
 
-    /// The event as it is shown to the user: nothing of what happened to a message that is not theirs to read.
+    /// The event as it is shown to the user: nothing of what happened to a message that is not theirs to read, nor of
+    /// who reacted to one that has been deleted since.
     pub(crate) fn shown_to(&self, user: UserId, event: Event) -> rusqlite::Result<Event> {
-        match event.body.about() {
-            Some(about) if !self.may_read(user, about.message)? => Ok(event.withheld()),
-            _ => Ok(event),
-        }
+        let Some(about) = event.body.about() else { return Ok(event) };
+        let is_gone = event.body.is_of_reactions() && self.is_deleted(about.message)?;
+        if is_gone || !self.may_read(user, about.message)? { Ok(event.withheld()) } else { Ok(event) }
     }
 
     /// The conversation, and those who were in it from its first position.

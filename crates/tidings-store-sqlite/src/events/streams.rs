@@ -114,9 +114,13 @@ impl Rows<'_> {
                 found.extend(self.stream_range(stream, from, to, wanted)?);
             }
         }
+        let until = match stream {
+            StreamId::Conversation(conversation) => self.until(conversation, viewer)?,
+            StreamId::User(_) => None,
+        };
         let mut before = after;
         let hydrated = found.iter().map(|event| {
-            let mut event = self.shown_to(viewer, self.hydrate(event)?)?;
+            let mut event = self.shown_to(viewer, self.hydrate(event, until)?)?;
             // What lies between is not the user's to see: the span takes the device over it.
             event.span = event.pos.0 - before.0;
             before = event.pos;

@@ -11,8 +11,8 @@ use tidings_core::ids::{ConversationId, MessageId, UserId};
 use tidings_core::messages::{Error, Message, Sent};
 use tidings_core::ports::store::AppendMessage;
 
-use super::{MESSAGE, Stored, message_of};
-use crate::conversations::settings_of;
+use super::{Eyes, MESSAGE, Stored, message_of};
+use crate::conversations::{PRESENT, settings_of};
 use crate::rows::{int, named, pos};
 use crate::state::Sender;
 use crate::write::{Change, Draft, Failure, MessagePlace, Tx, Unexpected};
@@ -54,14 +54,20 @@ pub(super) fn append_message(
     Ok(Change::with(Sent { message, replayed: false }, draft, []))
 }
 
-/// The answer to a retry: the message as it stands, if it is the same that was asked for.
+/// The answer to a retry: the message as its sender sees it now, if it is the same that was asked for.
 fn replay(
     tx: &Tx<'_>,
     append: &AppendMessage,
     (stored, mac): (Stored, RequestMac),
 ) -> Result<Change<Sent>, Failure<Error>> {
     if mac == append.request_mac {
-        let message = tx.rows().whole(stored, Some(append.actor.user))?;
+        let sender = append.actor.user;
+        let eyes = if stored.is_as_sent() {
+            Eyes::EVERYBODY
+        } else {
+            Eyes::of(sender, &tx.rows().intervals(append.conversation, sender, PRESENT)?)
+        };
+        let message = tx.rows().seen(stored, eyes)?;
         Ok(Change::nothing(Sent { message: Arc::new(message), replayed: true }))
     } else {
         Err(Failure::Refused(Error::ClientMessageIdReused))

@@ -5,7 +5,7 @@ use tidings_core::ids::{MessageId, StreamId};
 use tidings_core::messages::{Error, Message};
 use tidings_core::sessions::Actor;
 
-use super::readable;
+use super::{Eyes, readable};
 use crate::conversations::PRESENT;
 use crate::write::{Failure, Tx};
 
@@ -24,7 +24,7 @@ pub(crate) fn get_to_change(
     if !readable(&intervals, &head).iter().any(|range| range.contains(&id.seq.0)) {
         return Err(not_found());
     }
-    let message = tx.rows().message(id, None)?.ok_or_else(not_found)?;
+    let message = tx.rows().message(id, Eyes::EVERYBODY)?.ok_or_else(not_found)?;
     let me = intervals.pop().ok_or_else(not_found)?;
     if me.state == MembershipState::Active {
         Ok((message, me))

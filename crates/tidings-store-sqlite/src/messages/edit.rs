@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tidings_core::clock::Timestamp;
 use tidings_core::error::{Code, FieldError};
 use tidings_core::events::EventBody;
-use tidings_core::ids::StreamId;
+use tidings_core::ids::{Pos, StreamId};
 use tidings_core::messages::{Error, Message, MessageVersion};
 use tidings_core::ports::store::EditMessage;
 
-use super::get_to_change;
+use super::{Until, get_to_change};
+use crate::conversations::PRESENT;
 use crate::rows::{Rows, bound};
 use crate::write::{Change, Draft, Failure, Tx};
 
@@ -31,7 +32,7 @@ pub(super) fn edit_message(tx: &mut Tx<'_>, edit: &EditMessage) -> Result<Change
         return Err(refused(FieldError::new("/content", Code::TooMany, detail)));
     }
     let place = tx.next(StreamId::Conversation(edit.message.conversation))?;
-    keep(tx, &message)?;
+    keep(tx, &message, place.pos)?;
     let edited = Message {
         content: edit.content.clone(),
         version: message.version + 1,
@@ -75,9 +76,10 @@ fn as_seen(tx: &Tx<'_>, mut message: Message, edit: &EditMessage) -> rusqlite::R
     Ok(message)
 }
 
-fn keep(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
+fn keep(tx: &Tx<'_>, message: &Message, replaced_pos: Pos) -> rusqlite::Result<()> {
     let mut statement = tx.conn.prepare_cached(
-        "INSERT INTO message_version (conversation, seq, version, body, written_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO message_version (conversation, seq, version, body, written_at, replaced_pos)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     statement.execute((
         message.id.conversation.as_bytes(),
@@ -85,19 +87,26 @@ fn keep(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
         message.version,
         &message.content,
         message.edited_at.unwrap_or(message.created_at).0,
+        bound(replaced_pos.0),
     ))?;
     Ok(())
 }
 
-/// What the message said, first to last, and what it says.
-pub(super) fn versions(rows: Rows<'_>, message: Message) -> rusqlite::Result<Vec<MessageVersion>> {
+/// What the message said, first to last, and what it says, to who may know of it.
+pub(super) fn versions(
+    rows: Rows<'_>,
+    message: Message,
+    until: Option<Until>,
+) -> rusqlite::Result<Vec<MessageVersion>> {
     if message.deletion.is_some() {
         return Ok(Vec::new());
     }
     let mut statement = rows.conn.prepare_cached(
-        "SELECT version, body, written_at FROM message_version WHERE conversation = ?1 AND seq = ?2 ORDER BY version",
+        "SELECT version, body, written_at FROM message_version
+         WHERE conversation = ?1 AND seq = ?2 AND replaced_pos <= ?3 ORDER BY version",
     )?;
-    let key = (message.id.conversation.as_bytes(), bound(message.id.seq.0));
+    let last = until.map_or(PRESENT, |until| until.pos);
+    let key = (message.id.conversation.as_bytes(), bound(message.id.seq.0), bound(last.0));
     let kept = statement.query_map(key, |row| {
         Ok(MessageVersion { version: row.get(0)?, content: row.get(1)?, written_at: Timestamp(row.get(2)?) })
     })?;

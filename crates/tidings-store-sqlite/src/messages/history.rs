@@ -7,7 +7,7 @@ use tidings_core::conversations::{Head, Membership};
 use tidings_core::ids::{ConversationId, StreamId, UserId};
 use tidings_core::messages::{HistoryAnchor, HistoryPage, Message};
 
-use super::{MESSAGE, message_of};
+use super::{Eyes, MESSAGE, message_of};
 use crate::conversations::seen_pos;
 use crate::rows::{Rows, bound};
 
@@ -49,7 +49,7 @@ pub(super) fn list_messages(
     let pick = pick(&readable(&intervals, &head), anchor, limit as u64);
     let mut messages = Vec::new();
     for run in &pick.runs {
-        read_run(rows, viewer, conversation, run, &mut messages)?;
+        read_run(rows, Eyes::of(viewer, &intervals), conversation, run, &mut messages)?;
     }
     Ok(Some(HistoryPage {
         messages,
@@ -65,7 +65,7 @@ pub(crate) fn run_sql() -> String {
 
 fn read_run(
     rows: Rows<'_>,
-    viewer: UserId,
+    eyes: Eyes,
     conversation: ConversationId,
     run: &Run,
     messages: &mut Vec<Message>,
@@ -74,7 +74,7 @@ fn read_run(
     let found =
         statement.query_map((conversation.as_bytes(), bound(*run.start()), bound(*run.end())), message_of)?;
     for message in found {
-        messages.push(rows.whole(message?, Some(viewer))?);
+        messages.push(rows.seen(message?, eyes)?);
     }
     Ok(())
 }

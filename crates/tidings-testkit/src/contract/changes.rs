@@ -1,10 +1,12 @@
 //! What happens to a message after it was sent: another text, or none.
 
+use tidings_core::conversations::Role;
 use tidings_core::error::{Code, FieldError};
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, MessageId, Pos, Seq, StreamId};
-use tidings_core::messages::{Deletion, Error, Message, MessageKind, MessageVersion};
+use tidings_core::messages::{Deletion, Error, HistoryAnchor, Message, MessageKind, MessageVersion};
 use tidings_core::ports::store::{AppendMessage, EditMessage};
+use tidings_core::reactions::Reaction;
 
 use super::desk::{EVERYTHING, only};
 use super::{Desk, Person};
@@ -198,27 +200,104 @@ pub async fn one_who_left_changes_nothing(desk: Desk) {
     assert_eq!(desk.read(&bob, id).await.content, "mine");
 }
 
+/// By every way to a message, and to who was in. A deletion is for everybody.
+pub async fn one_who_left_sees_it_as_it_was(desk: Desk) {
+    let [alice, bob, carol] = desk.people(["alice", "bob", "carol"]).await;
+    let from = desk.end().await;
+    let chat = desk.group([&alice, &bob, &carol]).await;
+    let id = desk.send(&alice, chat, "one").await.id;
+    let gone = desk.send(&alice, chat, "gone").await.id;
+    desk.edit(&alice, id, "two").await;
+    desk.react(&carol, id, "👍").await;
+    desk.react(&bob, id, "👍").await;
+    desk.leave(&bob, chat).await;
+    let (before, people) = (desk.read(&bob, id).await, desk.participants(&bob, chat).await);
+    assert_eq!((before.content.as_str(), before.version), ("two", 2));
+    desk.edit(&alice, id, "a secret").await;
+    desk.edit(&alice, id, "three").await;
+    desk.react(&alice, id, "👍").await;
+    desk.react(&alice, id, "🤫").await;
+    desk.edit(&alice, gone, "another secret").await;
+    desk.try_delete(&alice, gone).await.unwrap();
+    let promote = desk.make.role(&alice.actor, chat, carol.id(), Role::Admin);
+    desk.store.update_participant(promote).await.unwrap();
+
+    assert_eq!(desk.read(&bob, id).await, before);
+    let said: Vec<_> = versions(&desk, &bob, id).await.unwrap().into_iter().map(|one| one.content).collect();
+    assert_eq!(said, ["one", "two"]);
+    let history = desk.history(&bob, chat, HistoryAnchor::Latest, 10).await.messages;
+    assert_eq!((&history[0], &history[1]), (&before, &desk.read(&carol, gone).await));
+    assert_eq!((history[1].content.as_str(), history[1].version), ("", 2), "its text is nobody's any more");
+    assert_eq!(desk.view(&bob, chat).await.last_message.as_ref(), Some(&history[1]));
+    assert_eq!(desk.participants(&bob, chat).await, people, "with their roles then");
+    let everybody = Message { reactions: unmarked(&before.reactions), ..before.clone() };
+    let stream = StreamId::Conversation(chat);
+    let gap = desk.store.list_stream(bob.id(), stream, Pos(0), EVERYTHING).await.unwrap();
+    let page = desk.store.catch_up(super::catch_up::ask(&bob, from)).await.unwrap().unwrap();
+    for events in [gap.events, page.events] {
+        let told = events.iter().filter_map(|event| match &event.body {
+            EventBody::MessageSent(message) | EventBody::MessageEdited(message) if message.id == id => {
+                Some(Message::clone(message))
+            }
+            EventBody::ReactionAdded(change) => {
+                assert_eq!(change.reactions, everybody.reactions);
+                None
+            }
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [everybody.clone(), everybody.clone()]);
+    }
+
+    desk.add(&alice, chat, [&bob]).await;
+    assert_eq!(desk.read(&bob, id).await.content, "three", "one who came back is one of them again");
+}
+
+fn unmarked(reactions: &[Reaction]) -> Vec<Reaction> {
+    reactions.iter().map(|one| Reaction { mine: false, ..one.clone() }).collect()
+}
+
+/// To who comes later there never was a reaction.
+pub async fn reactions_to_what_was_deleted_are_nothing(desk: Desk) {
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let chat = desk.group([&alice, &bob]).await; // 1
+    let id = desk.send(&alice, chat, "hi").await.id; // 2
+    desk.react(&bob, id, "👍").await; // 3
+    desk.react(&bob, id, "🎉").await; // 4
+    let from = desk.end().await;
+    let names = |events: &[Event]| events.iter().map(|event| name(&event.body)).collect::<Vec<_>>();
+    let stream = StreamId::Conversation(chat);
+    let gap = desk.store.list_stream(bob.id(), stream, Pos(2), EVERYTHING).await.unwrap();
+    assert_eq!(names(&gap.events), ["reaction", "reaction"]);
+    desk.try_react(&bob, id, "🎈").await.unwrap(); // 5
+    desk.try_delete(&alice, id).await.unwrap(); // 6
+    let gap = desk.store.list_stream(bob.id(), stream, Pos(2), EVERYTHING).await.unwrap();
+    assert_eq!(names(&gap.events), ["withheld", "withheld", "withheld", "deleted"]);
+    let page = desk.store.catch_up(super::catch_up::ask(&bob, from)).await.unwrap().unwrap();
+    assert_eq!(names(&page.events), ["withheld", "deleted"]);
+}
+
 /// By a gap, and by a catch-up: the stream moves on without a word. One who was there before may know.
 pub async fn a_newcomer_is_not_told_what_happens_to_older_messages(desk: Desk) {
     let [alice, bob, carol] = desk.people(["alice", "bob", "carol"]).await;
     let chat = desk.group([&alice, &carol]).await; // 1
     let old = desk.send(&alice, chat, "before").await.id; // 2
-    desk.remove(&alice, chat, &carol).await; // 3
-    desk.add(&alice, chat, [&bob, &carol]).await; // 4, 5
+    let gone = desk.send(&alice, chat, "gone").await.id; // 3
+    desk.remove(&alice, chat, &carol).await; // 4
+    desk.add(&alice, chat, [&bob, &carol]).await; // 5, 6
     let from = desk.end().await;
-    let new = desk.send(&alice, chat, "after").await.id; // 6
-    desk.edit(&alice, old, "before?").await; // 7
-    desk.react(&alice, old, "👍").await; // 8
-    desk.edit(&alice, new, "after?").await; // 9
-    desk.try_delete(&alice, old).await.unwrap(); // 10
+    let new = desk.send(&alice, chat, "after").await.id; // 7
+    desk.edit(&alice, old, "before?").await; // 8
+    desk.react(&alice, old, "👍").await; // 9
+    desk.edit(&alice, new, "after?").await; // 10
+    desk.try_delete(&alice, gone).await.unwrap(); // 11
     let names = |events: &[Event]| -> Vec<(u64, &'static str)> {
         events.iter().map(|event| (event.pos.0, name(&event.body))).collect()
     };
-    let to_bob = [(6, "sent"), (7, "withheld"), (8, "withheld"), (9, "edited"), (10, "withheld")];
-    let to_carol = [(6, "sent"), (7, "edited"), (8, "reaction"), (9, "edited"), (10, "deleted")];
+    let to_bob = [(7, "sent"), (8, "withheld"), (9, "withheld"), (10, "edited"), (11, "withheld")];
+    let to_carol = [(7, "sent"), (8, "edited"), (9, "reaction"), (10, "edited"), (11, "deleted")];
     for (person, expected) in [(&bob, to_bob), (&carol, to_carol)] {
         let stream = StreamId::Conversation(chat);
-        let gap = desk.store.list_stream(person.id(), stream, Pos(5), EVERYTHING).await.unwrap();
+        let gap = desk.store.list_stream(person.id(), stream, Pos(6), EVERYTHING).await.unwrap();
         assert_eq!(names(&gap.events), expected, "the gap of {}", person.user.username);
         assert!(gap.events.iter().all(|event| event.span == 1));
         let ask = super::catch_up::ask(person, from);

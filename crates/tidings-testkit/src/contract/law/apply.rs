@@ -1,9 +1,10 @@
 //! What each event does to the state: the one place that knows, for every store.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use tidings_core::accounts::User;
-use tidings_core::conversations::{Conversation, Head, Membership, MembershipState, Participant};
+use tidings_core::conversations::{Conversation, Head, Membership, MembershipState, Participant, Role};
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, Seq, StreamId, UserId};
 use tidings_core::messages::{Deletion, Message};
@@ -23,8 +24,12 @@ pub struct State {
     pub memberships: BTreeMap<(ConversationId, UserId, Pos), Membership>,
     /// Messages, as everybody sees them.
     pub messages: BTreeMap<MessageId, Message>,
-    /// Each emoji of a message with everybody who has it there, first to last.
-    pub reactions: BTreeMap<MessageId, Vec<(String, Vec<UserId>)>>,
+    /// What messages said until an edit, first to last.
+    pub former_texts: BTreeMap<MessageId, Vec<(Pos, Message)>>,
+    /// What people in an interval might do until a change, first to last.
+    pub former_roles: BTreeMap<(ConversationId, UserId, Pos), Vec<(Pos, Role)>>,
+    /// Each emoji of a message with everybody who has it there and since when, first to last.
+    pub reactions: BTreeMap<MessageId, Vec<(String, Vec<(UserId, LogId)>)>>,
     /// The last numbers of each stream.
     pub heads: BTreeMap<StreamId, Head>,
 }
@@ -40,14 +45,34 @@ impl State {
         self.memberships.range(all).map(|(_, membership)| membership)
     }
 
-    /// The message as the viewer sees it.
+    /// The message as the viewer sees it: one who left, as it was then, but for its deletion.
     pub fn message_to(&self, viewer: UserId, id: MessageId) -> Message {
         let mut message = self.messages[&id].clone();
-        for reaction in &mut message.reactions {
-            let here = self.reactions[&id].iter().find(|(emoji, _)| *emoji == reaction.emoji);
-            reaction.mine = here.is_some_and(|(_, users)| users.contains(&viewer));
+        let last = self.intervals(id.conversation, viewer).next_back();
+        let end = last.and_then(|last| last.to_pos.zip(last.to_log));
+        if let Some((pos, _)) = end
+            && message.deletion.is_none()
+            && let Some((_, then)) = first_after(self.former_texts.get(&id), pos)
+        {
+            message = then.clone();
         }
+        let through = end.map_or(LogId(u64::MAX), |(_, log)| log);
+        let by_then = |users: &[(UserId, LogId)]| -> Vec<UserId> {
+            users.iter().filter(|(_, log)| *log <= through).map(|(user, _)| *user).collect()
+        };
+        let reactions = self.reactions.get(&id).into_iter().flatten();
+        let reactions =
+            reactions.map(|(emoji, users)| (emoji, by_then(users))).filter(|(_, users)| !users.is_empty());
+        message.reactions = reactions
+            .map(|(emoji, users)| Reaction { mine: users.contains(&viewer), ..summary(emoji, &users) })
+            .collect();
         message
+    }
+
+    /// What somebody in an interval might do then.
+    pub fn role_at(&self, membership: &Membership, at: Pos) -> Role {
+        let key = (membership.conversation, membership.user, membership.from_pos);
+        first_after(self.former_roles.get(&key), at).map_or(membership.role, |(_, role)| *role)
     }
 
     /// The event as whoever reads it now finds it: with the rows that it means as they stand.
@@ -142,12 +167,13 @@ pub fn apply(state: &mut State, event: &Event) {
         (EventBody::ReactionAdded(change), StreamId::Conversation(id)) => {
             assert!(state.open_interval(id, event.actor).is_some(), "who reacts is in");
             let emoji = state.reactions.entry(change.message).or_default();
+            let new = (event.actor, event.log_id);
             match emoji.iter_mut().find(|(emoji, _)| *emoji == change.emoji) {
                 Some((_, users)) => {
-                    assert!(!users.contains(&event.actor), "twice");
-                    users.push(event.actor);
+                    assert!(users.iter().all(|(user, _)| *user != event.actor), "twice");
+                    users.push(new);
                 }
-                None => emoji.push((change.emoji.clone(), vec![event.actor])),
+                None => emoji.push((change.emoji.clone(), vec![new])),
             }
             react(state, id, change);
         }
@@ -155,7 +181,7 @@ pub fn apply(state: &mut State, event: &Event) {
             let emoji = state.reactions.get_mut(&change.message).expect("somebody has reacted");
             let (_, users) = emoji.iter_mut().find(|(emoji, _)| *emoji == change.emoji).expect("by this");
             let before = users.len();
-            users.retain(|user| *user != event.actor);
+            users.retain(|(user, _)| *user != event.actor);
             assert_eq!(users.len() + 1, before, "it was there");
             emoji.retain(|(_, users)| !users.is_empty());
             react(state, id, change);
@@ -168,7 +194,8 @@ pub fn apply(state: &mut State, event: &Event) {
             let interval = state.open_interval(id, user.id).expect("who has a role is in");
             assert_eq!((interval.from_pos, interval.history_from_seq), (*from_pos, *history_from_seq));
             assert_ne!(interval.role, *role, "it changes");
-            interval.role = *role;
+            let before = mem::replace(&mut interval.role, *role);
+            state.former_roles.entry((id, user.id, *from_pos)).or_default().push((event.pos, before));
         }
         (EventBody::MessagesRead(receipts), StreamId::Conversation(id)) => {
             for receipt in receipts {
@@ -243,6 +270,7 @@ fn edit(state: &mut State, event: &Event, id: ConversationId, edited: &Message) 
     let message = state.messages.get_mut(&edited.id).expect("it was sent");
     assert_eq!((message.id.conversation, message.sender), (id, event.actor), "by its author");
     assert_eq!(message.deletion, None, "what is gone is not edited");
+    state.former_texts.entry(edited.id).or_default().push((event.pos, message.clone()));
     message.content.clone_from(&edited.content);
     message.version += 1;
     message.edited_at = Some(event.at);
@@ -260,18 +288,29 @@ fn delete(state: &mut State, event: &Event, id: ConversationId, left: &Message) 
     state.reactions.remove(&left.id);
 }
 
+fn summary(emoji: &str, users: &[UserId]) -> Reaction {
+    Reaction {
+        emoji: emoji.to_owned(),
+        count: users.len() as u64,
+        users: users.iter().take(USERS_SHOWN).copied().collect(),
+        mine: false,
+    }
+}
+
+/// What was so at a position, of what was so until some later one.
+fn first_after<T>(former: Option<&Vec<(Pos, T)>>, at: Pos) -> Option<&(Pos, T)> {
+    former?.iter().find(|(until, _)| *until > at)
+}
+
 /// The event says what is on the message after it.
 fn react(state: &mut State, id: ConversationId, change: &ReactionChange) {
     let message = state.messages.get_mut(&change.message).expect("it was sent");
     assert_eq!((message.id.conversation, message.pos), (id, change.message_pos));
     assert_eq!(message.deletion, None, "nobody reacts to what is gone");
-    let summary = state.reactions[&change.message].iter().map(|(emoji, users)| Reaction {
-        emoji: emoji.clone(),
-        count: users.len() as u64,
-        users: users.iter().take(USERS_SHOWN).copied().collect(),
-        mine: false,
-    });
-    message.reactions = summary.collect();
+    let reactions = state.reactions[&change.message].iter();
+    message.reactions = reactions
+        .map(|(emoji, users)| summary(emoji, &users.iter().map(|(user, _)| *user).collect::<Vec<_>>()))
+        .collect();
     assert_eq!(change.reactions, message.reactions);
 }
 

@@ -64,6 +64,7 @@ impl State {
                     to_seq: None,
                     to_log: None,
                     state: MembershipState::Active,
+                    role: self.role_at(other, at),
                     ..other.clone()
                 },
             })
