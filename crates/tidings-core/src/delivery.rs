@@ -230,8 +230,7 @@ impl Delivery {
         let next = Token::at(self.store.epoch(), event.log_id);
         match event.stream {
             StreamId::Conversation(id) => {
-                let newest = dispatcher.rosters.at(id, event).newest();
-                let barred = self.list_barred(event, newest).await;
+                let barred = self.list_barred(&mut dispatcher.rosters, id, event).await;
                 let roster = dispatcher.rosters.at(id, event);
                 // Locked from the look at who is here until the event is in the tail: whoever comes later finds it.
                 let mut tail = self.tail.lock();
@@ -256,14 +255,15 @@ impl Delivery {
     }
 
     /// Who is in and may not read the message to which something happened: somebody who came in after it was sent.
-    async fn list_barred(&self, event: &Event, newest: Pos) -> Vec<UserId> {
-        match event.body.about() {
-            Some(about) if newest > about.pos => {
-                let list = || self.store.list_barred(about.message, about.pos, event.pos);
-                self.until_read("looking up who may read a message", list).await
-            }
-            _ => Vec::new(),
+    async fn list_barred(&self, rosters: &mut Rosters, id: ConversationId, event: &Event) -> Arc<[UserId]> {
+        let Some(about) = event.body.about() else { return Arc::default() };
+        if let Some(known) = rosters.at(id, event).barred(about) {
+            return known;
         }
+        let list = || self.store.list_barred(about.message, about.pos, event.pos);
+        let barred: Arc<[UserId]> = self.until_read("looking up who may read a message", list).await.into();
+        rosters.at(id, event).remember_barred(about, Arc::clone(&barred));
+        barred
     }
 
     fn offer(&self, event: &Arc<Event>, next: &Token, users: &[UserId], withheld: Option<&Withheld>) {

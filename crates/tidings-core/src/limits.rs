@@ -166,6 +166,8 @@ pub const TAIL_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const ROSTER_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Groups with more members keep a list of those who are on the node; below, looking each up is as cheap.
 pub const ROSTER_LOCAL_ABOVE: usize = 256;
+/// Messages of a roster of which it is remembered who may not read them.
+pub const ROSTER_BARRED_MAX: usize = 8;
 /// Groups with more people tell nobody who has read what, but each reader's own devices.
 pub const RECEIPTS_PARTICIPANTS_MAX: usize = 100;
 /// Receipts that one event carries: 32 bytes each of the 256 that an event may say.

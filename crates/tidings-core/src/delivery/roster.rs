@@ -5,18 +5,21 @@
 //! Once a position has passed, its intervals are settled into a plain sorted list, 16 bytes a member. A large group
 //! keeps another list beside it, of those who are on this node, and only they cost something when an event goes out.
 
+mod barred;
 mod local;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use lru::LruCache;
 
-use crate::events::{Event, EventBody};
+use crate::events::{About, Event, EventBody};
 use crate::ids::{ConversationId, Pos, UserId};
 use crate::limits::ROSTER_LOCAL_ABOVE;
 use crate::ports::store::Interval;
 
 use super::tracked::TrackedUsers;
+use barred::Barred;
 use local::Local;
 
 /// What an entry costs beside its members, in bytes: map, lists and struct.
@@ -39,6 +42,7 @@ pub(super) struct Roster {
     pending: VecDeque<Interval>,
     /// Nobody who is or was settled came in after this.
     newest: Pos,
+    barred: Barred,
     /// Of a large group: who of the settled is on this node.
     local: Option<Local>,
     /// What `Rosters::bytes` has of it.
@@ -109,9 +113,17 @@ impl Roster {
         self.local.get_or_insert_default().look(&self.settled, tracked)
     }
 
-    /// Nobody who is in has come in after this position.
-    pub fn newest(&self) -> Pos {
-        self.newest
+    /// Who may not read the message: nobody where nobody came in after it was sent, else what is known of it.
+    pub fn barred(&self, about: About) -> Option<Arc<[UserId]>> {
+        if self.newest <= about.pos {
+            return Some(Arc::default());
+        }
+        self.barred.find(about.message, self.newest)
+    }
+
+    /// Takes the store's answer as of the event at which the roster stands.
+    pub fn remember_barred(&mut self, about: About, users: Arc<[UserId]>) {
+        self.barred.put(about.message, self.newest, users);
     }
 
     /// Settles everybody who is in at the event's position.
@@ -181,6 +193,7 @@ impl Roster {
         ROSTER_OVERHEAD
             + self.settled.capacity() * size_of::<UserId>()
             + self.pending.capacity() * size_of::<Interval>()
+            + self.barred.bytes()
             + self.local.as_ref().map_or(0, Local::bytes)
     }
 }
@@ -190,7 +203,7 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::conversations::{Marks, Membership, MembershipState, Participant, Role};
-    use crate::ids::{AppId, LogId, Seq, SessionId, StreamId};
+    use crate::ids::{AppId, LogId, MessageId, Seq, SessionId, StreamId};
     use uuid::Uuid;
 
     const HERE: ConversationId = ConversationId(Uuid::nil());
@@ -319,11 +332,18 @@ mod tests {
     fn the_newest_joining_is_known_however_it_came() {
         let mut rosters = Rosters::new(1 << 20);
         rosters.insert(HERE, vec![interval(1, 1, None), interval(2, 6, None), interval(3, 9, None)]);
-        assert_eq!(rosters.at(HERE, &message(7)).newest(), Pos(6), "the third is still to come");
+        assert_eq!(rosters.at(HERE, &message(7)).newest, Pos(6), "the third is still to come");
         rosters.pass(HERE, &message(7));
-        assert_eq!(rosters.at(HERE, &message(9)).newest(), Pos(9));
+        let roster = rosters.at(HERE, &message(9));
+        assert_eq!(roster.newest, Pos(9));
+        let about = |pos| About { message: MessageId { conversation: HERE, seq: Seq(1) }, pos: Pos(pos) };
+        assert_eq!(roster.barred(about(9)).as_deref(), Some(&[][..]), "nobody came in after it");
+        assert_eq!(roster.barred(about(8)), None);
+        roster.remember_barred(about(8), Arc::new([user(3)]));
+        assert_eq!(roster.barred(about(8)).as_deref(), Some(&[user(3)][..]));
         rosters.pass(HERE, &message(9));
-        assert_eq!(rosters.at(HERE, &joined(12, 4)).newest(), Pos(12));
+        let roster = rosters.at(HERE, &joined(12, 4));
+        assert_eq!((roster.newest, roster.barred(about(8))), (Pos(12), None));
     }
 
     #[test]
