@@ -34,6 +34,7 @@ let tokens, me, limits; // of the session, who we are, the server's
 let since; // the last token that was taken (3)
 let cold = true; // nothing is loaded yet, or all has to be loaded anew (4)
 let here; // the conversation that is being typed into
+let watched; // the one of which we see who writes and who is here, after /look
 let last; // the last message that was sent, for /retry
 let held; // what a replay has to tell, until it is whole
 let [wanted, online, away] = [true, false, true]; // not /offline, live, not live and the person knows
@@ -257,6 +258,12 @@ const events = {
     else tell(`${event.user.displayName} joined.`);
   },
   "participant:left": (event) => tell(`${event.user.displayName} left.`),
+  "participant:updated": (event) => tell(`${event.user.displayName} is ${event.role} now.`),
+  // Signals: of this moment only. They have no stream, and what is missed is over.
+  "typing:start": async ({ userId }) => say(`${await nameOf(userId)} is writing…`),
+  "typing:stop": async ({ userId }) => say(`${await nameOf(userId)} has stopped writing.`),
+  "presence:changed": async ({ userId, status }) => say(`${await nameOf(userId)} is ${status}.`),
+  "presence:counted": ({ onlineCount }) => say(`${onlineCount} are here.`),
   async "sync:page"({ skipped, next }) {
     for (const { stream, pos } of cold ? [] : skipped) {
       const [kind, id] = stream.split(":");
@@ -284,6 +291,7 @@ const events = {
     [online, away, refusals] = [true, false, 0];
     started();
     flush();
+    if (watched) await look(); // a new connection has nothing open
   },
 };
 
@@ -363,6 +371,19 @@ async function sendAll() {
   sending = undefined;
 }
 
+function signal(name, body) {
+  return socket.timeout(5000).emitWithAck(name, body).then((ack) => {
+    if (!ack.ok) throw new Refused(ack);
+    return ack;
+  });
+}
+
+async function look() {
+  const { presence, onlineCount } = await signal("conversation:open", { conversationId: watched.id });
+  const people = await Promise.all(presence.map(async ({ userId, status }) => `${await nameOf(userId)} is ${status}`));
+  say(`Here: ${onlineCount}. ${people.sort().join(", ")}`);
+}
+
 // ---- commands -------------------------------------------------------------------------------------------------
 
 const commands = {
@@ -372,6 +393,21 @@ const commands = {
   async group(title, ...others) {
     enter(know(await api("POST", "/api/conversations", { kind: "group", title, userIds: others.map(idOf) })));
   },
+  async add(...others) {
+    await api("POST", `/api/conversations/${placeToType().id}/participants`, { userIds: others.map(idOf) });
+  },
+  async leave() {
+    await api("POST", `/api/conversations/${placeToType().id}/leave`);
+    here = undefined;
+  },
+  async look() {
+    if (watched) await signal("conversation:close", { conversationId: watched.id });
+    watched = placeToType();
+    await look();
+  },
+  typing: () => signal("typing:start", { conversationId: watched?.id ?? "" }),
+  away: () => signal("presence:set", { status: "away" }),
+  back: () => signal("presence:set", { status: "online" }),
   async history() {
     for (const message of (await history(placeToType(), "")).messages) say(await line(message));
   },
@@ -405,7 +441,7 @@ const commands = {
   },
   help() {
     say("/direct NAME  /group TITLE NAME…  /history  /edit NUMBER TEXT  /delete NUMBER  /react NUMBER EMOJI");
-    say("/unreact NUMBER EMOJI  /retry  /offline  /online  /quit");
+    say("/unreact NUMBER EMOJI  /add NAME…  /leave  /look  /typing  /away  /back  /retry  /offline  /online  /quit");
   },
   quit: () => process.exit(0),
 };
@@ -416,6 +452,7 @@ function placeToType() {
 }
 
 async function idAt(seq) {
+  if (!online) throw new Error("We are offline.");
   const number = Number(String(seq).replace("#", ""));
   const { messages } = await history(placeToType(), `&around=${number || 0}`);
   const found = messages.find((message) => message.seq === number);

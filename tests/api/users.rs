@@ -51,7 +51,7 @@ async fn one_changes_ones_own_account_and_ones_other_devices_hear_of_it() {
     {
         assert_eq!(me[field], value, "{field}");
     }
-    assert_eq!(me["settings"], json!({ "readReceipts": false }));
+    assert_eq!(me["settings"], json!({ "readReceipts": false, "typing": true, "presence": true }));
     assert_eq!(alice.get("/api/users/me").await.assert_ok(200), me);
     assert_eq!(change(&alice, body).await.assert_ok(200), me, "twice is once");
     let frame = tablet.expect("user:updated").await;

@@ -129,6 +129,34 @@ async fn a_kill_while_somebody_types_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_looks_sees_who_writes_and_who_is_here() {
+    let world = World::start();
+    let (mut alice, mut bob) = (world.device("alice"), world.device("bob"));
+    alice.type_line("/direct bob");
+    alice.expect("You and bob. Type to send.");
+    bob.expect("You and alice. Type to send.");
+    for device in [&mut alice, &mut bob] {
+        device.type_line("/look");
+        device.expect("Here: 2. alice is online, bob is online");
+    }
+    bob.type_line("/typing");
+    alice.expect("bob is writing…");
+    alice.expect("bob has stopped writing.");
+    bob.type_line("/away");
+    alice.expect("bob is away.");
+    bob.type_line("/back");
+    alice.expect("bob is online.");
+    bob.type_line("/offline");
+    bob.expect("Offline.");
+    bob.type_line("/react 1");
+    bob.expect("We are offline.");
+    bob.type_line("/online");
+    bob.expect("Missed while away: 0");
+    bob.expect("bob is online.");
+    bob.expect("Here: 2. alice is online, bob is online");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_another_key_is_given_a_new_token() {
     let mut world = World::start();
     let (alice, mut bob, chat) = alice_and_bobs_device(&world).await;

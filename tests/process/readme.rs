@@ -94,6 +94,7 @@ fn every_link_of_the_documents_leads_somewhere() {
         "docs/subsystems/messages.md",
         "docs/subsystems/receipts.md",
         "docs/subsystems/sessions.md",
+        "docs/subsystems/signals.md",
     ];
     for document in documents {
         let path = repository().join(document);

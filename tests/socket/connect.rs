@@ -44,11 +44,10 @@ async fn a_handshake_that_is_wrong_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn events_that_do_not_exist_and_those_to_come_are_told_apart() {
+async fn an_event_that_does_not_exist_is_refused() {
     let server = TestServer::start().await;
     let alice = server.user("alice").await;
     let mut device = alice.connect().await;
-    assert_eq!(device.call("typing:start", json!({})).await["code"], "not_supported");
     assert_eq!(device.call("message:explode", json!({})).await["code"], "unknown_event");
     device.expect_nothing().await;
 }

@@ -8,3 +8,4 @@ mod polling;
 mod receipts;
 mod recovery;
 mod resume;
+mod signals;

@@ -52,11 +52,38 @@ pub struct User {
 pub struct UserSettings {
     /// Others see how far they have read and received.
     pub read_receipts: bool,
+    /// Others see that they are writing.
+    pub typing: bool,
+    /// Others see whether they are here, and when they were last.
+    pub presence: bool,
+}
+
+/// Which settings are to be different, and how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SettingsChange {
+    /// Others see how far they have read and received.
+    pub read_receipts: Option<bool>,
+    /// Others see that they are writing.
+    pub typing: Option<bool>,
+    /// Others see whether they are here, and when they were last.
+    pub presence: Option<bool>,
+}
+
+impl UserSettings {
+    /// With what is to be different.
+    #[must_use]
+    pub fn changed(self, change: SettingsChange) -> Self {
+        Self {
+            read_receipts: change.read_receipts.unwrap_or(self.read_receipts),
+            typing: change.typing.unwrap_or(self.typing),
+            presence: change.presence.unwrap_or(self.presence),
+        }
+    }
 }
 
 impl Default for UserSettings {
     fn default() -> Self {
-        Self { read_receipts: true }
+        Self { read_receipts: true, typing: true, presence: true }
     }
 }
 

@@ -23,6 +23,12 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds.saturating_mul(1000)))
     }
 
+    /// This moment and `ms` milliseconds more.
+    #[must_use]
+    pub fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
     /// Whole seconds since 1970, as tokens carry them.
     #[must_use]
     pub fn seconds(self) -> i64 {

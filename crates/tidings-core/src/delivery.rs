@@ -30,6 +30,7 @@ use crate::ports::event_log::{EventLog, Tailed};
 use crate::ports::outbox::Outbox;
 use crate::ports::store::{PageMax, Store};
 use crate::sessions::Revocations;
+use crate::signals::Signals;
 use crate::sync::Token;
 
 use roster::Rosters;
@@ -54,6 +55,7 @@ pub struct Delivery {
     store: Arc<dyn Store>,
     outbox: Arc<dyn Outbox>,
     revocations: Arc<Revocations>,
+    signals: Arc<Signals>,
     clock: Arc<dyn Clock>,
     tail: Mutex<Tail>,
     /// Everything up to here has been queued to every connection that it is due to.
@@ -76,12 +78,13 @@ impl Delivery {
         store: Arc<dyn Store>,
         outbox: Arc<dyn Outbox>,
         revocations: Arc<Revocations>,
+        signals: Arc<Signals>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, StoreError> {
         let (end, _) = store.log_bounds().await?;
         let tail = Mutex::new(Tail::starting_at(end));
         let (watermark, counters) = (AtomicU64::new(end.0), Counters::default());
-        Ok(Arc::new(Self { store, outbox, revocations, clock, tail, watermark, counters }))
+        Ok(Arc::new(Self { store, outbox, revocations, signals, clock, tail, watermark, counters }))
     }
 
     /// Reads the log for ever and delivers it. One task a node.
@@ -248,6 +251,7 @@ impl Delivery {
                 self.offer(event, &next, &[user], None);
             }
         }
+        self.signals.apply(event);
         if let EventBody::SessionEnded { session, tokens_until } = event.body {
             self.revocations.insert(session, tokens_until, self.clock.now());
             self.outbox.end_session(event.actor, session);

@@ -4,6 +4,7 @@
 //!   in its own file and one file per verb beside it; a verb is a function of [`services::Services`];
 //! - **ports** ([`ports`]) are what it asks of the world, with the guarantees in prose; adapters live in other crates,
 //!   those of the single node in [`memory`];
+//! - **signals** ([`signals`]) are what people see of one another at this moment: who is writing, who is here;
 //! - **delivery** ([`delivery`]) takes what was committed from the log to the connections, **sync** ([`sync`]) brings
 //!   back a device that was away.
 //!
@@ -22,10 +23,13 @@ pub mod limits;
 pub mod memory;
 pub mod messages;
 pub mod ports;
+pub mod presence;
 pub mod reactions;
 mod readiness;
 pub mod receipts;
 pub mod services;
 pub mod sessions;
+pub mod signals;
 pub mod sync;
+mod typing;
 mod visible;

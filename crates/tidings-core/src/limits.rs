@@ -124,6 +124,8 @@ limits! {
     connections_max = 100_000, 1, 10_000_000;
     /// Connections of one address, or one IPv6 network of 64 bits. This machine's own are not counted.
     address_connections_max = 2_000, 1, 10_000_000;
+    /// Conversations that one connection has open at a time: what is on its screen.
+    open_conversations_max = 20, 1, 1_000;
     /// Messages in one page of history.
     history_page_max = 200, 1, 1000;
     /// Conversations or participants in one page of a list.
@@ -180,6 +182,26 @@ pub const RECEIPTS_WAITING_MAX: usize = 10_000;
 pub const RECEIPTS_WRITTEN_MAX: usize = 128;
 /// Conversations in the answer to what is unread.
 pub const UNREAD_CONVERSATIONS_MAX: usize = 1_000;
+/// Who writes is thought to write for this long after the last word of it, in milliseconds.
+pub const TYPING_MS: i64 = 5_000;
+/// While somebody writes others are told again this often, in milliseconds.
+pub const TYPING_AGAIN_MS: i64 = 2_000;
+/// That somebody begins to write is told at most once in this time, in milliseconds.
+pub const TYPING_STARTS_MS: i64 = 1_000;
+/// People who write that are named to who opens a conversation.
+pub const TYPING_TOLD_MAX: usize = 100;
+/// What has changed in who is here is told this often, in milliseconds.
+pub const SIGNALS_EVERY_MS: u64 = 500;
+/// Who has gone is thought to be here for this long, in milliseconds: most come back.
+pub const PRESENCE_GRACE_MS: i64 = 20_000;
+/// Conversations with more people are told how many are here, and not who.
+pub const PRESENCE_NAMED_MAX: usize = 100;
+/// People of whom it is told at a time that they have come or gone; the others follow the next time.
+pub const PRESENCE_TOLD_MAX: usize = 2_000;
+/// People of large conversations that are counted at a time.
+pub const PRESENCE_COUNTED_MAX: usize = 10_000;
+/// People of whom one commit says when they were last seen.
+pub const LAST_SEEN_WRITTEN_MAX: usize = 128;
 /// Verified access tokens that are remembered, each about 150 bytes.
 pub const VERIFIED_TOKENS_MAX: usize = 100_000;
 

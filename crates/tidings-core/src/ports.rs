@@ -3,4 +3,5 @@
 
 pub mod event_log;
 pub mod outbox;
+pub mod screens;
 pub mod store;

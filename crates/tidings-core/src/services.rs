@@ -12,6 +12,7 @@ use crate::limits::Limits;
 use crate::ports::store::Store;
 use crate::receipts::Receipts;
 use crate::sessions::{AccessTokens, RefreshSecret, Revocations};
+use crate::signals::Signals;
 use crate::sync::RecoveryIds;
 
 /// What the services of one node are made of.
@@ -30,6 +31,8 @@ pub struct Services {
     pub delivery: Arc<Delivery>,
     /// Signs and verifies access tokens.
     pub access: AccessTokens,
+    /// Who is writing, who is here.
+    pub signals: Arc<Signals>,
     pub(crate) passwords: Passwords,
     pub(crate) refresh_secret: RefreshSecret,
     pub(crate) request_macs: RequestMacs,
@@ -53,6 +56,8 @@ pub struct Parts {
     pub revocations: Arc<Revocations>,
     /// From the log to the connections.
     pub delivery: Arc<Delivery>,
+    /// Who is writing, who is here; shared with the delivery that tells it who is in a conversation.
+    pub signals: Arc<Signals>,
     /// Signs and verifies access tokens.
     pub access: AccessTokens,
     /// Hashes passwords.
@@ -77,6 +82,7 @@ impl Services {
             limits: parts.limits,
             revocations: parts.revocations,
             delivery: parts.delivery,
+            signals: parts.signals,
             access: parts.access,
             passwords: parts.passwords,
         }

@@ -8,6 +8,7 @@ pub mod messages;
 pub mod reactions;
 pub mod receipts;
 pub mod sessions;
+pub mod signals;
 pub mod sync;
 
 use tidings_core::clock::Timestamp;

@@ -6,6 +6,7 @@
 mod connection;
 mod encode;
 mod expiry;
+mod screens;
 mod stats;
 
 use std::collections::HashMap;
@@ -15,13 +16,14 @@ use parking_lot::{Mutex, RwLock};
 use tidings_core::clock::Timestamp;
 use tidings_core::events::Event;
 use tidings_core::fail_points::{FailPoint, reached};
-use tidings_core::ids::{SessionId, UserId};
+use tidings_core::ids::{ConversationId, SessionId, UserId};
 use tidings_core::ports::outbox::Outbox;
 use tidings_core::sync::Token;
 use tidings_socketio::Connection;
 
 pub(crate) use connection::Member;
 pub(crate) use encode::{encode_live, encode_replayed, encode_with_token};
+pub(crate) use screens::Opening;
 pub use stats::Stats;
 
 use crate::problem::Refused;
@@ -37,6 +39,7 @@ pub struct Hub {
     shards: Vec<RwLock<HashMap<UserId, Slot>>>,
     expiries: Mutex<Expiries>,
     behind: OnceLock<Box<OnBehind>>,
+    screens: screens::Index,
     counters: Counters,
 }
 
@@ -62,7 +65,7 @@ impl Hub {
     pub fn new() -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
         let (expiries, behind, counters) = (Mutex::default(), OnceLock::new(), Counters::default());
-        Arc::new(Self { shards, expiries, behind, counters })
+        Arc::new(Self { shards, expiries, behind, screens: screens::Index::default(), counters })
     }
 
     /// Who brings connections up to date whose clients read too slowly. Called while an event is handed out: it must
@@ -91,13 +94,16 @@ impl Hub {
         self.expiries.lock().insert(actor.expires_at, connection.clone());
     }
 
-    pub(crate) fn unregister(&self, connection: &Connection<Member>) {
+    /// Gives the conversations that it had open.
+    pub(crate) fn unregister(&self, connection: &Connection<Member>) -> Vec<ConversationId> {
         let actor = connection.state().actor();
         if let Some(slot) = self.shard(actor.user).write().get_mut(&actor.user) {
             slot.connections.retain(|other| other.id() != connection.id());
         }
         let mut expiries = self.expiries.lock();
         expiries.remove(connection.state().actor().expires_at, connection.id());
+        drop(expiries);
+        self.close_all(connection)
     }
 
     /// The connection has shown another token of its session, which expires at this moment. Gives when it ends then; nothing

@@ -9,6 +9,7 @@ mod messages;
 mod reactions;
 mod receipts;
 mod replay;
+mod screens;
 mod session;
 #[cfg(feature = "fail-points")]
 mod steps;
@@ -21,11 +22,13 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tidings_core::error::Code;
-use tidings_core::limits::Limits;
+use tidings_core::limits::{Limits, SIGNALS_EVERY_MS};
 use tidings_core::services::Services;
+use tidings_core::signals::Signals;
 use tidings_socketio::{
     CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Reply, Server,
 };
+use tokio::time::MissedTickBehavior;
 
 use replay::Replays;
 
@@ -37,10 +40,6 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Tokens are looked at for their expiry this often.
 const EXPIRY_EVERY: Duration = Duration::from_secs(1);
-
-/// Events of the published API that this version does not serve.
-const NOT_SERVED: [&str; 5] =
-    ["typing:start", "typing:stop", "conversation:open", "conversation:close", "presence:set"];
 
 /// What the Socket.IO server calls.
 pub struct SocketHandler {
@@ -84,6 +83,16 @@ pub async fn watch_expiry(services: Arc<Services>, hub: Arc<Hub>) {
     }
 }
 
+/// Tells what time has changed in who writes and who is here, for ever. One task a node.
+pub async fn tell_signals(signals: Arc<Signals>) {
+    let mut every = tokio::time::interval(Duration::from_millis(SIGNALS_EVERY_MS));
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        signals.tick().await;
+    }
+}
+
 impl Handler for SocketHandler {
     type State = Member;
 
@@ -100,6 +109,7 @@ impl Handler for SocketHandler {
         // Register first, then replay, then live: nothing falls between.
         self.services.delivery.track(connection.state().actor().user);
         self.hub.register(connection);
+        self.services.signals.arrived(connection.state().actor().user);
         // A session that ended between the handshake and this line was not among those that were closed.
         if let Err(error) = self.services.check_session(&connection.state().actor()) {
             end(connection, &error.into());
@@ -122,7 +132,11 @@ impl Handler for SocketHandler {
 
     fn disconnected(&self, connection: &Connection<Member>, reason: CloseReason) {
         let actor = &connection.state().actor();
-        self.hub.unregister(connection);
+        let signals = &self.services.signals;
+        for conversation in self.hub.unregister(connection) {
+            signals.close(actor.user, conversation);
+        }
+        signals.departed(actor.user, connection.state().status());
         self.services.delivery.untrack(actor.user);
         tracing::debug!(user = %actor.user, connection = %connection.id(), reason = reason.code(), "a socket closed");
     }
@@ -149,10 +163,12 @@ async fn answer(
         "messages:read" => receipts::on_messages_read(services, &actor, event).await,
         "messages:delivered" => receipts::on_messages_delivered(services, &actor, event).await,
         "sync" => sync::on_sync(services, &actor, event).await,
+        "conversation:open" => screens::on_conversation_open(services, hub, connection, event).await,
+        "conversation:close" => screens::on_conversation_close(services, hub, connection, event),
+        "typing:start" => screens::on_typing_start(services, connection, event),
+        "typing:stop" => screens::on_typing_stop(services, connection, event),
+        "presence:set" => screens::on_presence_set(services, connection, event),
         "session:renew" => session::on_session_renew(services, hub, connection, event),
-        name if NOT_SERVED.contains(&name) => {
-            Err(Refused::new(Code::NotSupported, "This version does not serve this event."))
-        }
         _ => Err(Refused::new(Code::UnknownEvent, "docs/api.md lists the events that a client sends.")),
     }
 }

@@ -52,6 +52,10 @@ pub struct Me {
 pub struct UserSettings {
     /// Others see how far you have read and received.
     pub read_receipts: bool,
+    /// Others see that you are writing.
+    pub typing: bool,
+    /// Others see whether you are here, and when you were last.
+    pub presence: bool,
 }
 
 /// `PATCH /api/users/me`: what is there changes, the rest stays. An empty name or address is taken away.
@@ -82,6 +86,12 @@ pub struct UpdateSettings {
     /// Whether others see how far you have read and received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_receipts: Option<bool>,
+    /// Whether others see that you are writing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typing: Option<bool>,
+    /// Whether others see whether you are here, and when you were last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presence: Option<bool>,
 }
 
 /// `POST /api/auth/password`: the other sessions end.

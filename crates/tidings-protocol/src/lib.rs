@@ -16,5 +16,6 @@ pub mod receipts;
 pub mod secret;
 pub mod server;
 pub mod sessions;
+pub mod signals;
 pub mod socket;
 pub mod sync;

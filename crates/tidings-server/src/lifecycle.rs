@@ -118,7 +118,7 @@ impl Running {
     /// Takes nobody new, lets requests and sockets finish, closes the store.
     pub async fn shutdown(self) {
         let Self { drain, serving, node, .. } = self;
-        let Node { gateway, store, mut tasks, .. } = node;
+        let Node { gateway, store, signals, mut tasks, .. } = node;
         // Fails only where the accept loop is gone already.
         let _ = drain.send(true);
         let (late_requests, late_sockets) = tokio::join!(serving, gateway.sockets().shutdown(DRAIN));
@@ -128,6 +128,8 @@ impl Running {
         }
         // Last, because it is what the sockets were still being told by.
         tasks.shutdown().await;
+        signals.settle().await;
+        drop(signals);
         drop(gateway);
         if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
             tracing::error!("the store did not close; it begins from its log at the next start");

@@ -8,9 +8,10 @@ use tidings_core::memory::InProcessLog;
 use tidings_core::ports::store::SessionStore as _;
 use tidings_core::services::{Parts, Services};
 use tidings_core::sessions::{AccessTokens, Revocations};
+use tidings_core::signals::Signals;
 use tidings_gateway::gateway::Gateway;
 use tidings_gateway::hub::Hub;
-use tidings_gateway::socket::{socket_server, watch_expiry};
+use tidings_gateway::socket::{socket_server, tell_signals, watch_expiry};
 use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
 use tokio::task::JoinSet;
 
@@ -24,6 +25,7 @@ pub(crate) struct Node {
     pub store: Arc<SqliteStore>,
     pub delivery: Arc<Delivery>,
     pub hub: Arc<Hub>,
+    pub signals: Arc<Signals>,
     /// Run until they are aborted; none ever ends by itself.
     pub tasks: JoinSet<()>,
 }
@@ -57,10 +59,14 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
         revocations.insert(revocation.session, revocation.until, now);
     }
     let hub = Hub::new();
+    let signals = Signals::new(Arc::clone(&store) as _, Arc::clone(&hub) as _, Arc::clone(&clock))
+        .await
+        .context("cannot read who would not be seen")?;
     let delivery = Delivery::new(
         Arc::clone(&store) as _,
         Arc::clone(&hub) as _,
         Arc::clone(&revocations),
+        Arc::clone(&signals),
         Arc::clone(&clock),
     )
     .await
@@ -72,15 +78,17 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
         limits: config.limits.clone(),
         revocations,
         delivery: Arc::clone(&delivery),
+        signals: Arc::clone(&signals),
         access: AccessTokens::new(signing_keys),
         passwords,
     }));
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&delivery).run(log));
     tasks.spawn(watch_expiry(Arc::clone(&services), Arc::clone(&hub)));
+    tasks.spawn(tell_signals(Arc::clone(&signals)));
     let sockets = Arc::new(socket_server(Arc::clone(&services), Arc::clone(&hub)));
     let gateway = Arc::new(Gateway::new(services, sockets));
-    Ok(Node { gateway, store, delivery, hub, tasks })
+    Ok(Node { gateway, store, delivery, hub, signals, tasks })
 }
 
 /// Readers block a thread each while they read: as many as there are cores, and a few for the disk's sake.

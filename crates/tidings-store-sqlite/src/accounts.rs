@@ -15,7 +15,7 @@ use crate::write::{Change, Draft, Failure, Tx};
 
 /// The columns that [`user_of`] reads.
 pub(crate) const USER: &str = "id, app_id, external_id, username, email, first_name, last_name, display_name,
-    avatar_url, created_at, last_seen_at, shows_receipts";
+    avatar_url, created_at, last_seen_at, shows_receipts, shows_typing, shows_presence";
 
 pub(crate) fn user_of(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
@@ -30,7 +30,7 @@ pub(crate) fn user_of(row: &Row<'_>) -> rusqlite::Result<User> {
         avatar_url: row.get(8)?,
         created_at: Timestamp(row.get(9)?),
         last_seen_at: row.get::<_, Option<i64>>(10)?.map(Timestamp),
-        settings: UserSettings { read_receipts: row.get(11)? },
+        settings: UserSettings { read_receipts: row.get(11)?, typing: row.get(12)?, presence: row.get(13)? },
     })
 }
 
@@ -64,6 +64,14 @@ impl AccountStore for SqliteStore {
 
     async fn find_user(&self, app: AppId, id: UserId) -> Result<Option<User>, StoreError> {
         self.readers.read(move |reader| Ok(reader.snapshot(&[])?.rows().user_of_app(app, id)?)).await
+    }
+
+    async fn list_hidden(&self) -> Result<Vec<(UserId, UserSettings)>, StoreError> {
+        self.readers.read(|reader| Ok(list_hidden(reader.snapshot(&[])?.rows().conn)?)).await
+    }
+
+    async fn set_last_seen(&self, seen: Vec<(UserId, Timestamp)>) -> Result<(), StoreError> {
+        self.writer.write(move |tx| set_last_seen(tx, &seen)).await
     }
 
     async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError> {
@@ -117,13 +125,12 @@ fn update_user(tx: &mut Tx<'_>, update: &UpdateUser) -> Result<Change<User>, Fai
         return Err(Failure::Refused(Error::SessionEnded));
     }
     let before = tx.rows().user_of_app(actor.app, actor.user)?.ok_or(Failure::Refused(Error::NotFound))?;
-    let read_receipts = change.read_receipts.unwrap_or(before.settings.read_receipts);
     let user = User {
         display_name: change.display_name.unwrap_or_else(|| before.display_name.clone()),
         first_name: change.first_name.unwrap_or_else(|| before.first_name.clone()),
         last_name: change.last_name.unwrap_or_else(|| before.last_name.clone()),
         avatar_url: change.avatar_url.unwrap_or_else(|| before.avatar_url.clone()),
-        settings: UserSettings { read_receipts },
+        settings: before.settings.changed(change.settings),
         ..before.clone()
     };
     if user == before {
@@ -131,7 +138,8 @@ fn update_user(tx: &mut Tx<'_>, update: &UpdateUser) -> Result<Change<User>, Fai
     }
     let place = tx.next(StreamId::User(user.id))?;
     let mut statement = tx.conn.prepare_cached(
-        "UPDATE users SET display_name = ?2, first_name = ?3, last_name = ?4, avatar_url = ?5, shows_receipts = ?6
+        "UPDATE users SET display_name = ?2, first_name = ?3, last_name = ?4, avatar_url = ?5, shows_receipts = ?6,
+                shows_typing = ?7, shows_presence = ?8
          WHERE id = ?1",
     )?;
     statement.execute((
@@ -141,9 +149,34 @@ fn update_user(tx: &mut Tx<'_>, update: &UpdateUser) -> Result<Change<User>, Fai
         &user.last_name,
         &user.avatar_url,
         user.settings.read_receipts,
+        user.settings.typing,
+        user.settings.presence,
     ))?;
     let body = EventBody::UserUpdated(user.clone());
     Ok(Change::with(user, Draft { place, actor: actor.user, at: update.now, body }, []))
+}
+
+pub(crate) const HIDDEN_SQL: &str = "SELECT id, shows_receipts, shows_typing, shows_presence FROM users
+    WHERE shows_typing = 0 OR shows_presence = 0";
+
+fn list_hidden(conn: &Connection) -> rusqlite::Result<Vec<(UserId, UserSettings)>> {
+    let mut statement = conn.prepare_cached(HIDDEN_SQL)?;
+    let found = statement.query_map([], |row| {
+        let settings =
+            UserSettings { read_receipts: row.get(1)?, typing: row.get(2)?, presence: row.get(3)? };
+        Ok((UserId::from_bytes(row.get(0)?), settings))
+    })?;
+    found.collect()
+}
+
+fn set_last_seen(tx: &mut Tx<'_>, seen: &[(UserId, Timestamp)]) -> Result<Change<()>, Failure<StoreError>> {
+    let mut statement = tx.conn.prepare_cached(
+        "UPDATE users SET last_seen_at = ?2 WHERE id = ?1 AND (last_seen_at IS NULL OR last_seen_at < ?2)",
+    )?;
+    for (user, at) in seen {
+        statement.execute((user.as_bytes(), at.0))?;
+    }
+    Ok(Change::silent((), "who is here is told by signals"))
 }
 
 fn is_taken(conn: &Connection, column: &str, app: AppId, value: &str) -> rusqlite::Result<bool> {
@@ -156,7 +189,7 @@ fn find_credentials(conn: &Connection, app: AppId, login: &str) -> rusqlite::Res
     let sql = format!("SELECT {USER}, password_hash FROM users WHERE app_id = ?1 AND {column} = ?2");
     let mut statement = conn.prepare_cached(&sql)?;
     let found = statement.query_row((app.0, login), |row| {
-        let hash: Option<String> = row.get(12)?;
+        let hash: Option<String> = row.get(14)?;
         Ok(hash
             .map(PasswordHash)
             .map(|password_hash| user_of(row).map(|user| Credentials { user, password_hash })))

@@ -23,14 +23,15 @@ use serde::{Deserialize, Serialize};
 use tidings_core::clock::Timestamp;
 use tidings_core::conversations::{
     Audience, Conversation, ConversationCursor, ConversationFilter, ConversationKind, ConversationPage,
-    ConversationView, CreatedConversation, Error, NewcomerHistory, Participant, ParticipantCursor,
-    ParticipantPage, Settings,
+    ConversationView, CreatedConversation, Error, Membership, NewcomerHistory, Participant,
+    ParticipantCursor, ParticipantPage, Settings,
 };
 use tidings_core::error::{Code, FieldError, StoreError};
-use tidings_core::ids::{AppId, ConversationId, UserId};
+use tidings_core::ids::{AppId, ConversationId, StreamId, UserId};
 use tidings_core::ports::store::{
     AddParticipants, ConversationStore, NewConversation, RemoveParticipant, UpdateParticipant,
 };
+use tidings_core::presence::Present;
 use tidings_core::sessions::Actor;
 
 use crate::SqliteStore;
@@ -111,6 +112,29 @@ impl ConversationStore for SqliteStore {
         id: ConversationId,
     ) -> Result<Option<ConversationView>, StoreError> {
         self.readers.read(move |reader| Ok(reader.conversation(id)?.rows().view(viewer, id)?)).await
+    }
+
+    async fn find_membership(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<Membership>, StoreError> {
+        self.readers
+            .read(move |reader| {
+                let snapshot = reader.conversation(conversation)?;
+                let rows = snapshot.rows();
+                let Some(head) = rows.head(StreamId::Conversation(conversation))? else { return Ok(None) };
+                Ok(rows.intervals(conversation, user, head.last_pos)?.pop())
+            })
+            .await
+    }
+
+    async fn list_present(&self, conversation: ConversationId) -> Result<Vec<Present>, StoreError> {
+        self.readers
+            .read(move |reader| {
+                Ok(view::list_present(reader.conversation(conversation)?.rows(), conversation)?)
+            })
+            .await
     }
 
     async fn list_conversations(

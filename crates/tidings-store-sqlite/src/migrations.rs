@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 4, name: "open_sessions", sql: include_str!("../migrations/0004_open_sessions.sql") },
     Migration { number: 5, name: "receipts", sql: include_str!("../migrations/0005_receipts.sql") },
     Migration { number: 6, name: "former_roles", sql: include_str!("../migrations/0006_former_roles.sql") },
+    Migration { number: 7, name: "signals", sql: include_str!("../migrations/0007_signals.sql") },
 ];
 
 /// Brings the schema to this program's, or says why it cannot be.

@@ -23,6 +23,7 @@ pub mod log;
 pub mod marks;
 pub mod messages;
 pub mod participants;
+pub mod presence;
 pub mod reactions;
 pub mod reopen;
 pub mod rereading;
@@ -167,6 +168,12 @@ macro_rules! store_contract {
                 one_who_left_reads_up_to_leaving
                 one_who_came_back_reads_the_union
                 a_stranger_reads_nothing
+            }
+            presence {
+                who_is_in_is_known
+                of_many_nobody_is_looked_up
+                when_somebody_was_last_seen_goes_forward
+                who_hides_is_known
             }
             lists {
                 the_latest_message_comes_first

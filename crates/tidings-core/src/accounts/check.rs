@@ -90,8 +90,8 @@ pub(super) fn check_update(command: UpdateUser, limits: &Limits) -> Result<UserC
     let last_name = command.last_name.map(|text| name("/lastName", text));
     let display_name = command.display_name.map(|text| check_name("/displayName", text, max, &mut errors));
     let avatar_url = command.avatar_url.map(|url| check_avatar(url, limits, &mut errors));
-    let read_receipts = command.read_receipts;
-    let change = UserChange { display_name, first_name, last_name, avatar_url, read_receipts };
+    let settings = command.settings;
+    let change = UserChange { display_name, first_name, last_name, avatar_url, settings };
     if errors.is_empty() { Ok(change) } else { Err(errors) }
 }
 

@@ -5,7 +5,7 @@ use crate::services::Services;
 use crate::sessions::Actor;
 
 use super::check::check_update;
-use super::{Error, User};
+use super::{Error, SettingsChange, User};
 
 /// What somebody wants to be different; nothing where it stays.
 #[derive(Debug, Clone, Default)]
@@ -18,8 +18,8 @@ pub struct UpdateUser {
     pub last_name: Option<String>,
     /// Where a picture is; empty takes it away.
     pub avatar_url: Option<String>,
-    /// Whether others see how far they have read.
-    pub read_receipts: Option<bool>,
+    /// What others see of them.
+    pub settings: SettingsChange,
 }
 
 impl Services {

@@ -18,8 +18,11 @@ use tidings_core::memory::InProcessLog;
 use tidings_core::messages::SendMessage;
 use tidings_core::ports::event_log::EventLog;
 use tidings_core::ports::outbox::Outbox;
+use tidings_core::ports::screens::Screens;
+use tidings_core::presence::Status;
 use tidings_core::services::{Parts, Services};
 use tidings_core::sessions::{AccessTokens, Actor, Revocations, SigningKey};
+use tidings_core::signals::{Signal, Signals};
 use tidings_core::sync::Token;
 use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
 use tokio::sync::Notify;
@@ -57,9 +60,15 @@ impl Node {
         };
         let store = Arc::new(SqliteStore::open(options, Arc::clone(&log)).unwrap());
         let (shown, revocations) = (Arc::<Shown>::default(), Arc::<Revocations>::default());
-        let delivery = Delivery::new(store.clone(), shown.clone(), revocations.clone(), Arc::clone(&clock))
-            .await
-            .unwrap();
+        let signals = Signals::new(store.clone(), shown.clone(), Arc::clone(&clock)).await.unwrap();
+        let delivery = Delivery::new(
+            store.clone(),
+            shown.clone(),
+            revocations.clone(),
+            Arc::clone(&signals),
+            Arc::clone(&clock),
+        );
+        let delivery = delivery.await.unwrap();
         let services = Arc::new(Services::new(Parts {
             store,
             clock,
@@ -67,6 +76,7 @@ impl Node {
             limits,
             revocations,
             delivery: Arc::clone(&delivery),
+            signals,
             access: AccessTokens::new(vec![SigningKey::from_pem(&KEY).unwrap()]),
             passwords: Passwords::quick(),
         }));
@@ -133,6 +143,19 @@ impl Outbox for Shown {
     }
 
     fn end_session(&self, _: UserId, _: SessionId) {}
+}
+
+/// Nothing is on a screen.
+impl Screens for Shown {
+    fn signal(&self, _: &Signal, _: &[ConversationId], _: Option<UserId>) {}
+
+    fn status(&self, _: UserId) -> Status {
+        Status::Offline
+    }
+
+    fn close_for(&self, _: ConversationId, _: UserId) -> usize {
+        0
+    }
 }
 
 impl Shown {

@@ -1,12 +1,17 @@
 //! Users.
 
-use tidings_core::accounts::{Register, UpdateUser, User};
+use tidings_core::accounts::{Register, SettingsChange, UpdateUser, User, UserSettings};
 use tidings_protocol::accounts as wire;
 
 use super::moment;
 
 /// A user as others see them.
 pub fn user(user: &User) -> wire::User {
+    let last_seen_at = user.last_seen_at.filter(|_| user.settings.presence);
+    wire::User { last_seen_at: moment(last_seen_at), ..as_they_are(user) }
+}
+
+fn as_they_are(user: &User) -> wire::User {
     wire::User {
         id: user.id.to_string(),
         username: user.username.clone(),
@@ -21,10 +26,10 @@ pub fn user(user: &User) -> wire::User {
 /// A user as they see themselves.
 pub fn me(me: &User) -> wire::Me {
     wire::Me {
-        user: user(me),
+        user: as_they_are(me),
         email: me.email.clone(),
         external_id: me.external_id.clone(),
-        settings: wire::UserSettings { read_receipts: me.settings.read_receipts },
+        settings: settings(me.settings),
     }
 }
 
@@ -35,8 +40,18 @@ pub fn update_me(request: wire::UpdateMeRequest) -> UpdateUser {
         first_name: request.first_name,
         last_name: request.last_name,
         avatar_url: request.avatar_url,
-        read_receipts: request.settings.and_then(|settings| settings.read_receipts),
+        settings: request.settings.as_ref().map_or_else(SettingsChange::default, settings_change),
     }
+}
+
+fn settings(settings: UserSettings) -> wire::UserSettings {
+    let UserSettings { read_receipts, typing, presence } = settings;
+    wire::UserSettings { read_receipts, typing, presence }
+}
+
+fn settings_change(change: &wire::UpdateSettings) -> SettingsChange {
+    let wire::UpdateSettings { read_receipts, typing, presence } = *change;
+    SettingsChange { read_receipts, typing, presence }
 }
 
 /// A registration.

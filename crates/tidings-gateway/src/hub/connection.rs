@@ -1,21 +1,24 @@
 //! What the gateway keeps of one connection: who it is, and whether it is live.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tidings_core::clock::Timestamp;
 use tidings_core::fail_points::{FailPoint, reached};
-use tidings_core::ids::LogId;
+use tidings_core::ids::{ConversationId, LogId};
+use tidings_core::presence::Status;
 use tidings_core::sessions::Actor;
 use tidings_socketio::{Connection, SharedFrame};
 
-use super::Place;
+use super::{Opening, Place};
 
 /// What live frames may wait in the queue, as parts of it: the rest is for acknowledgements and for pages.
 const LIVE_PARTS: (usize, usize) = (3, 4);
 /// What a connection that is being brought up to date may hold back: when it goes live all of it goes into the queue
 /// at once, beside the rest of the last page.
 const HELD_PARTS: (usize, usize) = (1, 2);
+/// Signals are dropped first.
+const SIGNAL_PARTS: (usize, usize) = (1, 2);
 
 /// One accepted connection.
 pub struct Member {
@@ -26,8 +29,18 @@ pub struct Member {
     pub since: Option<String>,
     recovery_id: Mutex<Option<String>>,
     gate: Mutex<Gate>,
+    screen: Mutex<Screen>,
+    /// Nobody looks at it.
+    is_away: AtomicBool,
     queue_bytes_max: usize,
     _place: Place,
+}
+
+/// What is on a connection's screen.
+#[derive(Debug, Default)]
+pub struct Screen {
+    open: Vec<ConversationId>,
+    has_ended: bool,
 }
 
 /// What happens to a live frame.
@@ -59,6 +72,8 @@ impl Member {
             since,
             recovery_id: Mutex::new(Some(recovery_id)),
             gate,
+            screen: Mutex::default(),
+            is_away: AtomicBool::new(false),
             queue_bytes_max,
             _place: place,
         }
@@ -108,6 +123,31 @@ impl Member {
         None
     }
 
+    /// Takes a signal, if it keeps up. Gives whether it did.
+    pub fn signal(&self, connection: &Connection<Self>, frame: &SharedFrame) -> bool {
+        let is_live = matches!(*self.gate.lock(), Gate::Open { .. });
+        is_live && connection.try_send(frame.clone(), self.share(SIGNAL_PARTS)) == Ok(true)
+    }
+
+    pub(super) fn screen(&self) -> MutexGuard<'_, Screen> {
+        self.screen.lock()
+    }
+
+    /// Whether it has the conversation open.
+    pub fn has_open(&self, conversation: ConversationId) -> bool {
+        self.screen.lock().open.contains(&conversation)
+    }
+
+    /// Whether somebody looks at it.
+    pub fn status(&self) -> Status {
+        if self.is_away.load(Ordering::Relaxed) { Status::Away } else { Status::Online }
+    }
+
+    /// Somebody looks at it, or nobody.
+    pub fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
+    }
+
     /// From here on live frames wait, for the end of a catch-up that begins now.
     pub fn hold(&self) {
         *self.gate.lock() = Gate::Held { frames: Vec::new(), bytes: 0 };
@@ -139,5 +179,32 @@ impl Member {
 
     fn share(&self, (parts, of): (usize, usize)) -> usize {
         self.queue_bytes_max / of * parts
+    }
+}
+
+impl Screen {
+    pub(super) fn open(&mut self, conversation: ConversationId, max: usize) -> Opening {
+        if self.has_ended {
+            Opening::Ended
+        } else if self.open.contains(&conversation) {
+            Opening::Open
+        } else if self.open.len() >= max {
+            Opening::Full
+        } else {
+            self.open.push(conversation);
+            Opening::Begun
+        }
+    }
+
+    /// Gives whether it was there.
+    pub(super) fn close(&mut self, conversation: ConversationId) -> bool {
+        let index = self.open.iter().position(|open| *open == conversation);
+        index.map(|index| self.open.swap_remove(index)).is_some()
+    }
+
+    /// Nothing is opened any more. Gives what was open.
+    pub(super) fn end(&mut self) -> Vec<ConversationId> {
+        self.has_ended = true;
+        std::mem::take(&mut self.open)
     }
 }

@@ -11,6 +11,10 @@ pub struct Stats {
     pub frames_given: u64,
     /// Connections that fell behind and were brought up to date from the log, each time counted.
     pub fell_behind: u64,
+    /// Signals that were given to connections.
+    pub signals_given: u64,
+    /// Signals that passed connections by, which read slowly or were being caught up.
+    pub signals_dropped: u64,
 }
 
 /// Where the counting happens. Relaxed: they are for people to look at.
@@ -19,6 +23,8 @@ pub(super) struct Counters {
     frames_encoded: AtomicU64,
     frames_given: AtomicU64,
     fell_behind: AtomicU64,
+    signals_given: AtomicU64,
+    signals_dropped: AtomicU64,
 }
 
 impl Counters {
@@ -33,6 +39,11 @@ impl Counters {
         self.fell_behind.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub fn signalled(&self, is_given: bool) {
+        let counter = if is_given { &self.signals_given } else { &self.signals_dropped };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub fn encoded(&self) {
         self.frames_encoded.fetch_add(1, Ordering::Relaxed);
     }
@@ -42,6 +53,8 @@ impl Counters {
             frames_encoded: self.frames_encoded.load(Ordering::Relaxed),
             frames_given: self.frames_given.load(Ordering::Relaxed),
             fell_behind: self.fell_behind.load(Ordering::Relaxed),
+            signals_given: self.signals_given.load(Ordering::Relaxed),
+            signals_dropped: self.signals_dropped.load(Ordering::Relaxed),
         }
     }
 }

@@ -53,7 +53,7 @@ pub fn user() -> User {
 }
 
 pub fn me() -> Me {
-    let settings = UserSettings { read_receipts: true };
+    let settings = UserSettings { read_receipts: true, typing: true, presence: true };
     Me { user: user(), email: some("alice@example.org"), external_id: None, settings }
 }
 
@@ -63,7 +63,7 @@ pub fn update_me_request() -> UpdateMeRequest {
         first_name: some(""),
         last_name: some("Liddell"),
         avatar_url: some("https://example.org/alice.png"),
-        settings: Some(UpdateSettings { read_receipts: Some(false) }),
+        settings: Some(UpdateSettings { read_receipts: Some(false), ..UpdateSettings::default() }),
     }
 }
 

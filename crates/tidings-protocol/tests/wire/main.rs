@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use tidings_protocol::events::EventBody;
+use tidings_protocol::signals::Signal;
 
 /// Examples by the name of their shape, as they stand on the wire.
 #[derive(Default)]
@@ -118,11 +119,33 @@ fn socket() {
         .with("messages:read, messages:delivered", &examples::mark_event())
         .with("messages:read ack", &examples::read_ack())
         .with("messages:delivered ack", &examples::delivered_ack())
+        .with(
+            "conversation:open, conversation:close, typing:start, typing:stop",
+            &examples::conversation_event(),
+        )
+        .with("conversation:open ack", &examples::open_ack())
+        .with("presence:set", &examples::presence_set_event())
+        .with(
+            "conversation:close ack, typing:start ack, typing:stop ack, presence:set ack",
+            &examples::done_ack(),
+        )
         .with("session:renew", &examples::renew_session_event())
         .with("session:renew ack", &examples::renew_session_ack())
         .with("sync", &examples::sync_request())
         .with("sync ack", &examples::sync_ack())
         .with("refused ack", &examples::refused_ack());
+    insta::assert_snapshot!(shapes.0);
+}
+
+#[test]
+fn signals() {
+    let mut shapes = Shapes::default();
+    let signals = examples::signals();
+    let names: Vec<_> = signals.iter().map(Signal::name).collect();
+    assert_eq!(names, Signal::NAMES);
+    for signal in signals {
+        shapes = shapes.with(signal.name(), &signal);
+    }
     insta::assert_snapshot!(shapes.0);
 }
 

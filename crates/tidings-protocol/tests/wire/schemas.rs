@@ -1,7 +1,7 @@
 //! Every schema, as the OpenAPI document will have it.
 
 use tidings_protocol::{
-    accounts, conversations, events, messages, problem, receipts, server, sessions, socket, sync,
+    accounts, conversations, events, messages, problem, receipts, server, sessions, signals, socket, sync,
 };
 use utoipa::OpenApi;
 
@@ -75,6 +75,13 @@ use utoipa::OpenApi;
     socket::MarkEvent,
     socket::ReadAck,
     socket::DeliveredAck,
+    signals::Typing,
+    signals::Presence,
+    signals::PresenceCounted,
+    signals::ConversationEvent,
+    signals::PresenceSetEvent,
+    signals::OpenAck,
+    signals::DoneAck,
     socket::MessageAck,
     socket::SyncAck,
     socket::RefusedAck,

@@ -5,9 +5,11 @@ use tidings_core::conversations::{
     ParticipantPage, unread,
 };
 use tidings_core::ids::{ConversationId, MessageId, Pos, Seq, StreamId, UserId};
+use tidings_core::limits::PRESENCE_NAMED_MAX;
+use tidings_core::presence::Present;
 
 use crate::messages::Eyes;
-use crate::rows::Rows;
+use crate::rows::{Rows, bound};
 
 impl Rows<'_> {
     /// As the viewer sees it; none to strangers.
@@ -101,4 +103,23 @@ pub(super) fn list_participants(
     let next =
         last.map(|last| ParticipantCursor { from_pos: last.membership.from_pos, user: last.membership.user });
     Ok(Some(ParticipantPage { participants, next }))
+}
+
+pub(crate) const PRESENT_SQL: &str = "SELECT user FROM membership INDEXED BY membership_joined
+    WHERE conversation = ?1 AND from_pos <= ?2 AND (to_pos IS NULL OR to_pos > ?2)";
+
+/// Everybody who is in.
+pub(super) fn list_present(rows: Rows<'_>, conversation: ConversationId) -> rusqlite::Result<Vec<Present>> {
+    let Some(head) = rows.head(StreamId::Conversation(conversation))? else { return Ok(Vec::new()) };
+    let mut statement = rows.conn.prepare_cached(PRESENT_SQL)?;
+    let found = statement.query_map((conversation.as_bytes(), bound(head.last_pos.0)), |row| {
+        Ok(Present { user: UserId::from_bytes(row.get(0)?), last_seen_at: None })
+    })?;
+    let mut present = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    if present.len() <= PRESENCE_NAMED_MAX {
+        for one in &mut present {
+            one.last_seen_at = rows.named_user(one.user)?.last_seen_at;
+        }
+    }
+    Ok(present)
 }

@@ -1,6 +1,6 @@
 //! Users: names that are given once, and who finds them.
 
-use tidings_core::accounts::{Error, User, UserSettings};
+use tidings_core::accounts::{Error, SettingsChange, User, UserSettings};
 use tidings_core::events::EventBody;
 use tidings_core::ids::{AppId, Pos, StreamId};
 use tidings_core::ports::store::UserChange;
@@ -109,7 +109,7 @@ pub async fn a_changed_account_is_told_to_ones_own_devices(desk: Desk) {
         display_name: Some("Alice L.".to_owned()),
         last_name: Some(Some("Liddell".to_owned())),
         avatar_url: Some(Some("https://example.org/a.png".to_owned())),
-        read_receipts: Some(false),
+        settings: SettingsChange { read_receipts: Some(false), typing: Some(false), presence: None },
         ..UserChange::default()
     };
     let update = desk.make.update(&alice.actor, change);
@@ -118,7 +118,7 @@ pub async fn a_changed_account_is_told_to_ones_own_devices(desk: Desk) {
         display_name: "Alice L.".to_owned(),
         last_name: Some("Liddell".to_owned()),
         avatar_url: Some("https://example.org/a.png".to_owned()),
-        settings: UserSettings { read_receipts: false },
+        settings: UserSettings { read_receipts: false, typing: false, presence: true },
         ..alice.user.clone()
     };
     assert_eq!(user.unwrap(), expected);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use tidings_core::accounts::SettingsChange;
 use tidings_core::conversations::{Error, Marks};
 use tidings_core::events::EventBody;
 use tidings_core::ids::{ConversationId, Seq, StreamId};
@@ -223,7 +224,7 @@ pub async fn one_who_shows_no_receipts_reads_for_themselves(desk: Desk) {
     let [alice, bob] = desk.people(["alice", "bob"]).await;
     let chat = desk.group([&alice, &bob]).await;
     desk.send_many(&alice, chat, 3).await;
-    let hide = UserChange { read_receipts: Some(false), ..UserChange::default() };
+    let hide = UserChange { settings: shows_receipts(false), ..UserChange::default() };
     desk.store.update_user(desk.make.update(&bob.actor, hide)).await.unwrap();
     let (standing, events) = desk.publishes(mark(&desk, &bob, chat, Some(2), Some(3))).await;
     assert_eq!(standing.unread, 1);
@@ -232,7 +233,7 @@ pub async fn one_who_shows_no_receipts_reads_for_themselves(desk: Desk) {
     assert!(matches!(only(&events).body, EventBody::OwnMarks { kind: ReceiptKind::Read, .. }));
     assert_eq!(only(&events).stream, StreamId::User(bob.id()));
     desk.silently(mark(&desk, &bob, chat, None, Some(3))).await;
-    let show = UserChange { read_receipts: Some(true), ..UserChange::default() };
+    let show = UserChange { settings: shows_receipts(true), ..UserChange::default() };
     desk.store.update_user(desk.make.update(&bob.actor, show)).await.unwrap();
     let (_, events) = desk.publishes(mark(&desk, &bob, chat, Some(3), None)).await;
     assert_eq!(only(&events).body, EventBody::MessagesRead(vec![receipt(&desk, &bob, 3)]));
@@ -254,4 +255,8 @@ pub async fn marks_stand_after_a_restart(desk: Desk) {
     let marks = desk.view(&bob, chat).await.me.marks;
     assert_eq!((marks.read_seq, marks.public_read_seq, marks.delivered_seq), (Seq(6), Seq(6), Seq(6)));
     assert_eq!(desk.view(&alice, chat).await.unread, 4);
+}
+
+fn shows_receipts(shown: bool) -> SettingsChange {
+    SettingsChange { read_receipts: Some(shown), ..SettingsChange::default() }
 }

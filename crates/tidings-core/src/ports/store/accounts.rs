@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::accounts::{self, Credentials, PasswordHash, User};
+use crate::accounts::{self, Credentials, PasswordHash, SettingsChange, User, UserSettings};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::ids::{AppId, UserId};
@@ -30,8 +30,8 @@ pub struct UserChange {
     pub last_name: Option<Option<String>>,
     /// Where a picture is, or none.
     pub avatar_url: Option<Option<String>>,
-    /// Whether others see how far they have read.
-    pub read_receipts: Option<bool>,
+    /// What others see of them.
+    pub settings: SettingsChange,
 }
 
 /// Users.
@@ -54,6 +54,12 @@ pub trait AccountStore: Send + Sync + 'static {
 
     /// A user by username or e-mail address, both in lower case. A username never has an `@`.
     async fn find_credentials(&self, app: AppId, login: &str) -> Result<Option<Credentials>, StoreError>;
+
+    /// Everybody who would not be seen typing, or being here, of every app.
+    async fn list_hidden(&self) -> Result<Vec<(UserId, UserSettings)>, StoreError>;
+
+    /// When users were last here, which no event tells of. An earlier moment than is known changes nothing.
+    async fn set_last_seen(&self, seen: Vec<(UserId, Timestamp)>) -> Result<(), StoreError>;
 
     /// The hash of a user's password; none where there is no user, or none who logs in with one.
     async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError>;

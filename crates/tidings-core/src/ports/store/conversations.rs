@@ -5,11 +5,12 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::conversations::{
     self, ConversationCursor, ConversationFilter, ConversationKind, ConversationPage, ConversationView,
-    CreatedConversation, Participant, ParticipantCursor, ParticipantPage, Role,
+    CreatedConversation, Membership, Participant, ParticipantCursor, ParticipantPage, Role,
 };
 use crate::error::StoreError;
 use crate::idempotency::KeyedRequest;
 use crate::ids::{ConversationId, UserId};
+use crate::presence::Present;
 use crate::sessions::Actor;
 
 /// A conversation to be stored.
@@ -96,6 +97,17 @@ pub trait ConversationStore: Send + Sync + 'static {
         viewer: UserId,
         id: ConversationId,
     ) -> Result<Option<ConversationView>, StoreError>;
+
+    /// The user's latest interval; none of a stranger's.
+    async fn find_membership(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<Membership>, StoreError>;
+
+    /// Everybody who is in. When each was last seen is read where they are few enough to be named, by
+    /// [`PRESENCE_NAMED_MAX`](crate::limits::PRESENCE_NAMED_MAX).
+    async fn list_present(&self, conversation: ConversationId) -> Result<Vec<Present>, StoreError>;
 
     /// The conversations that the viewer is in, latest message first.
     async fn list_conversations(

@@ -1,6 +1,9 @@
 //! What is said on the socket beside durable events.
 
 use serde_json::json;
+use tidings_protocol::signals::{
+    ConversationEvent, DoneAck, OpenAck, Presence, PresenceCounted, PresenceSetEvent, Signal, Typing,
+};
 use tidings_protocol::socket::{
     ConnectAuth, DeleteMessageEvent, DeliveredAck, Denied, EditMessageEvent, MarkEvent, MessageAck,
     ReactionEvent, ReactionsAck, ReadAck, Ready, RefusedAck, RenewSessionAck, RenewSessionEvent,
@@ -124,4 +127,34 @@ pub fn refused_ack() -> RefusedAck {
         retry_after_ms: Some(1000),
         request_id: None,
     }
+}
+
+pub fn conversation_event() -> ConversationEvent {
+    ConversationEvent { conversation_id: CONVERSATION.into() }
+}
+
+pub fn open_ack() -> OpenAck {
+    OpenAck { ok: true, presence: vec![presence()], online_count: 0, typing: vec![ALICE.into()] }
+}
+
+pub fn presence_set_event() -> PresenceSetEvent {
+    PresenceSetEvent { status: "away".into() }
+}
+
+pub fn done_ack() -> DoneAck {
+    DoneAck { ok: true }
+}
+
+pub fn signals() -> Vec<Signal> {
+    let typing = Typing { conversation_id: CONVERSATION.into(), user_id: ALICE.into() };
+    vec![
+        Signal::TypingStart(typing.clone()),
+        Signal::TypingStop(typing),
+        Signal::PresenceChanged(presence()),
+        Signal::PresenceCounted(PresenceCounted { conversation_id: CONVERSATION.into(), online_count: 812 }),
+    ]
+}
+
+fn presence() -> Presence {
+    Presence { user_id: ALICE.into(), status: "offline".into(), last_seen_at: some(AT) }
 }

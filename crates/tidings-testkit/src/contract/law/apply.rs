@@ -11,6 +11,9 @@ use tidings_core::messages::{Deletion, Message};
 use tidings_core::reactions::{Reaction, ReactionChange, USERS_SHOWN};
 use tidings_core::receipts::Receipt;
 
+/// Who has put an emoji on a message, and when.
+type Reacted = Vec<(UserId, LogId)>;
+
 /// Everything that events tell of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
@@ -29,7 +32,7 @@ pub struct State {
     /// What people in an interval might do until a change, first to last.
     pub former_roles: BTreeMap<(ConversationId, UserId, Pos), Vec<(Pos, Role)>>,
     /// Each emoji of a message with everybody who has it there and since when, first to last.
-    pub reactions: BTreeMap<MessageId, Vec<(String, Vec<(UserId, LogId)>)>>,
+    pub reactions: BTreeMap<MessageId, Vec<(String, Reacted)>>,
     /// The last numbers of each stream.
     pub heads: BTreeMap<StreamId, Head>,
 }

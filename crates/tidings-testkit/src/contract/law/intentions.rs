@@ -1,6 +1,6 @@
 //! Random intentions of a handful of people, the impossible and the repeated among them.
 
-use tidings_core::accounts::Error as AccountError;
+use tidings_core::accounts::{Error as AccountError, SettingsChange};
 use tidings_core::conversations::{Error as ConversationError, Role};
 use tidings_core::error::{Refusal, StoreError};
 use tidings_core::ids::{ConversationId, MessageId, Seq, UserId};
@@ -368,7 +368,7 @@ impl Cast {
     ) -> Result<(), AccountError> {
         let change = UserChange {
             display_name: Some(name.to_owned()),
-            read_receipts: Some(read_receipts),
+            settings: SettingsChange { read_receipts: Some(read_receipts), ..SettingsChange::default() },
             ..UserChange::default()
         };
         let answer = desk.store.update_user(desk.make.update(&self.people[who].actor, change)).await;

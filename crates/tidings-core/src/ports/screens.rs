@@ -1,0 +1,20 @@
+//! Where signals go: to who has a conversation before their eyes.
+
+use crate::ids::{ConversationId, UserId};
+use crate::presence::Status;
+use crate::signals::Signal;
+
+/// The connections of this node, and which conversations each has open.
+///
+/// A signal is the first to be dropped: whoever reads slowly, or is being brought up to date, is passed over.
+pub trait Screens: Send + Sync + 'static {
+    /// Gives the signal, once each, to the connections that have one of the conversations open, but not to those of
+    /// `except`, who knows it by themselves.
+    fn signal(&self, signal: &Signal, conversations: &[ConversationId], except: Option<UserId>);
+
+    /// Whether the user is here, by the liveliest of their connections.
+    fn status(&self, user: UserId) -> Status;
+
+    /// The user may not see the conversation any more. Gives how many of their connections had it open.
+    fn close_for(&self, conversation: ConversationId, user: UserId) -> usize;
+}
