@@ -3,6 +3,7 @@
 mod connect;
 mod hear;
 mod send;
+mod typing;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use crate::world::World;
 
 pub(crate) use connect::Joining;
 pub(crate) use send::{Choice, Door, Pace, Run};
+pub(crate) use typing::{BEGINNINGS, Typing};
 
 /// How long anything is waited for before it is called lost.
 pub(crate) const PATIENCE: Nanos = 10_000_000_000;
@@ -37,6 +39,8 @@ pub(crate) struct Crowd {
     pub ended: Vec<String>,
     /// The operations that are being measured.
     pub run: Option<Run>,
+    /// Who types meanwhile.
+    pub typing: Option<Typing>,
     /// Answers to requests of scenarios that are not sends.
     pub answers: VecDeque<Answer>,
     /// Devices that are live.
@@ -45,6 +49,8 @@ pub(crate) struct Crowd {
     free_posts: Vec<u32>,
     roles: Vec<Role>,
     conversations: HashMap<u128, u32>,
+    /// The first conversation of each person.
+    rooms: HashMap<u32, usize>,
     last_frame: Vec<u8>,
     last_shown: Option<Shown>,
 }
@@ -93,6 +99,12 @@ impl Crowd {
     pub(crate) fn new(dialect: Dialect, address: SocketAddr, world: World, tokens: Vec<String>) -> Self {
         let ids = world.conversations.iter().map(|conversation| id_of(&conversation.id).unwrap_or_default());
         let conversations = ids.zip(0..).collect();
+        let mut rooms = HashMap::new();
+        for (room, conversation) in world.conversations.iter().enumerate() {
+            for person in &conversation.members {
+                rooms.entry(*person).or_insert(room);
+            }
+        }
         Self {
             dialect,
             address,
@@ -103,12 +115,14 @@ impl Crowd {
             patience: PATIENCE,
             ended: Vec::new(),
             run: None,
+            typing: None,
             answers: VecDeque::new(),
             live: 0,
             posts: Vec::new(),
             free_posts: Vec::new(),
             roles: Vec::new(),
             conversations,
+            rooms,
             last_frame: Vec::new(),
             last_shown: None,
         }

@@ -133,7 +133,8 @@ pub(crate) fn measure(
 fn drive(engine: &mut Engine, crowd: &mut Crowd, until: Nanos) -> anyhow::Result<()> {
     while engine.now() < until && crowd.ended.is_empty() {
         crowd.send_due(engine);
-        let due = crowd.run.as_ref().and_then(Run::next_at);
+        crowd.type_due(engine);
+        let due = crowd.next_at();
         engine.turn(crowd, due.unwrap_or(until).min(until))?;
     }
     Ok(())

@@ -7,6 +7,7 @@ mod history;
 mod machine;
 mod recovery;
 mod sends;
+mod signals;
 mod size;
 mod slow_readers;
 mod start;
@@ -20,7 +21,7 @@ use crate::stage::Bench;
 pub(crate) type Scenario = fn(&Bench, &mut Report) -> anyhow::Result<()>;
 
 /// Every scenario by name, in the order in which they run.
-pub(crate) const ALL: [(&str, Scenario); 13] = [
+pub(crate) const ALL: [(&str, Scenario); 14] = [
     ("machine", machine::run),
     ("sends", sends::run),
     ("fan-out", fan_out::run),
@@ -28,6 +29,7 @@ pub(crate) const ALL: [(&str, Scenario); 13] = [
     ("connect", connect::run),
     ("storm", storm::run),
     ("slow-readers", slow_readers::run),
+    ("signals", signals::run),
     ("history", history::run),
     ("size", size::run),
     ("tier", tier::run),
