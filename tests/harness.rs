@@ -24,6 +24,7 @@ pub struct TestServer {
     /// Its clock: stands still until moved.
     pub clock: Arc<ManualClock>,
     limits: Limits,
+    rate_limits: bool,
     dir: TempDir,
     running: Option<Running>,
     disk: Option<FaultyDisk>,
@@ -53,21 +54,30 @@ impl TestServer {
         (server, ids)
     }
 
+    /// A server that counts how often people do something; the others let them.
+    pub async fn that_counts(changed: &[(&str, usize)]) -> Self {
+        Self::start_as(changed, None, true).await
+    }
+
     async fn start_with(changed: &[(&str, usize)], disk: Option<FaultyDisk>) -> Self {
+        Self::start_as(changed, disk, false).await
+    }
+
+    async fn start_as(changed: &[(&str, usize)], disk: Option<FaultyDisk>, rate_limits: bool) -> Self {
         let mut limits = Limits::default();
         for (name, value) in changed {
             limits.set(name, *value).expect("a limit");
         }
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Arc::new(ManualClock::starting_at(SystemClock.now()));
-        let running = run(&dir, &limits, &clock, disk.as_ref(), ANY_PORT).await;
-        Self { api: api_of(&running), clock, limits, dir, running: Some(running), disk }
+        let running = run(&dir, &limits, rate_limits, &clock, disk.as_ref(), ANY_PORT).await;
+        Self { api: api_of(&running), clock, limits, rate_limits, dir, running: Some(running), disk }
     }
 
     /// Stops the server and starts it again over the same directory, at another address.
     pub async fn restart(&mut self) {
         self.stop().await;
-        let running = run(&self.dir, &self.limits, &self.clock, self.disk.as_ref(), ANY_PORT).await;
+        let running = self.run_at(ANY_PORT).await;
         self.api = api_of(&running);
         self.running = Some(running);
     }
@@ -78,7 +88,11 @@ impl TestServer {
         let Some(running) = self.running.take() else { return };
         let listen = running.local_addr;
         running.shutdown().await;
-        self.running = Some(run(&self.dir, &self.limits, &self.clock, self.disk.as_ref(), listen).await);
+        self.running = Some(self.run_at(listen).await);
+    }
+
+    async fn run_at(&self, listen: SocketAddr) -> Running {
+        run(&self.dir, &self.limits, self.rate_limits, &self.clock, self.disk.as_ref(), listen).await
     }
 
     /// Stops the server and starts it again over data of another epoch, as after a restored backup.
@@ -120,12 +134,18 @@ impl TestServer {
 async fn run(
     dir: &TempDir,
     limits: &Limits,
+    rate_limits: bool,
     clock: &Arc<ManualClock>,
     disk: Option<&FaultyDisk>,
     listen: SocketAddr,
 ) -> Running {
-    let config =
-        Config { listen, data_dir: dir.path().to_owned(), limits: limits.clone(), ..Config::default() };
+    let config = Config {
+        listen,
+        data_dir: dir.path().to_owned(),
+        limits: limits.clone(),
+        rate_limits,
+        ..Config::default()
+    };
     let world = World {
         clock: Arc::clone(clock) as _,
         passwords: Passwords::quick(),

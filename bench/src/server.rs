@@ -45,6 +45,7 @@ impl Server {
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .env("TIDINGS_LOG", "warn")
+            .env("TIDINGS_RATE_LIMITS", "off")
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)

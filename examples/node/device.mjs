@@ -21,7 +21,7 @@ const PASSWORD = "correct horse";
 // Who has logged in from this directory: looking people up by name is not served yet.
 const PEOPLE_FILE = process.env.DEVICE_PEOPLE ?? "people.json";
 const PAUSE_MS = 1000; // where the server does not say how long
-const TRY_AGAIN = ["overloaded", "outcome_unknown", "storage_full"];
+const TRY_AGAIN = ["rate_limited", "overloaded", "outcome_unknown", "storage_full"];
 const NEW_TOKENS = ["token_expired", "token_invalid", "token_missing", "session_ended"];
 
 const name = process.argv[2];

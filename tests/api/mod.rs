@@ -5,6 +5,7 @@ mod changes;
 mod conversations;
 mod messages;
 mod participants;
+mod rates;
 mod receipts;
 mod server;
 mod sync;

@@ -2,6 +2,8 @@
 //! that order and with nothing between.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use super::server_process::{ServerProcess, free_address};
@@ -26,7 +28,7 @@ fn the_five_minutes_work_as_they_are_written() {
     let dir = tempfile::tempdir().unwrap();
     let (data_dir, people) = (dir.path().join("data"), dir.path().join("people.json"));
     let address = free_address();
-    let mut server = Some(ServerProcess::start_at(address, &data_dir));
+    let mut server = Some(start(address, &data_dir));
     let url = format!("http://{address}");
     let mut terminals: HashMap<&str, Terminal> = HashMap::new();
     let mut walked = 0;
@@ -47,7 +49,7 @@ fn the_five_minutes_work_as_they_are_written() {
             "kill" => {
                 assert_eq!(lines, ["pkill -9 -x tidings"]);
                 server.take().expect("a server").kill();
-                server = Some(ServerProcess::start_at(address, &data_dir));
+                server = Some(start(address, &data_dir));
             }
             "sh" => run_shell(&lines.join("\n"), &url),
             _ => {}
@@ -134,4 +136,9 @@ fn the_architecture_matches_the_tree() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(text.contains(&name), "{name} is missing in ARCHITECTURE.md");
     }
+}
+
+/// As the tour starts it: with every default.
+fn start(address: SocketAddr, data_dir: &Path) -> ServerProcess {
+    ServerProcess::start_with(address, data_dir, &[("TIDINGS_RATE_LIMITS", "on")], None)
 }

@@ -69,6 +69,8 @@ impl ServerProcess {
             command.env_remove(name);
         }
         command.args(["serve", "--listen", &address.to_string(), "--data-dir"]).arg(data_dir);
+        // Nobody is held back, unless the test is about that.
+        command.env("TIDINGS_RATE_LIMITS", "off");
         command.envs(environment.iter().copied()).stdout(Stdio::piped());
         if let Some(path) = stderr {
             command.stderr(File::create(path).expect("a file"));

@@ -31,7 +31,8 @@ impl Site {
         let world = World::read(&data_dir).unwrap();
         let tokens = World::mint_tokens(&data_dir, &world.people).unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
-        let running = start(Config { listen, data_dir, ..Config::default() }).await.unwrap();
+        let running =
+            start(Config { listen, data_dir, rate_limits: false, ..Config::default() }).await.unwrap();
         Self { address: running.local_addr, world, tokens, _running: running, _dir: dir }
     }
 

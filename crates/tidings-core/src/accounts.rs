@@ -2,6 +2,7 @@
 
 mod change_password;
 mod check;
+mod guard;
 mod login;
 mod password;
 mod register;
@@ -10,6 +11,7 @@ mod users;
 
 use std::borrow::Cow;
 
+pub(crate) use guard::LoginGuard;
 pub use password::{PasswordHash, Passwords};
 pub use register::Register;
 pub use update::UpdateUser;
@@ -120,6 +122,9 @@ pub enum Error {
     /// There is no such user in the asker's app.
     #[error("there is no such user")]
     NotFound,
+    /// Too many passwords were tried: again in so many milliseconds.
+    #[error("too many passwords were tried")]
+    TooManyTries(u64),
     /// Too many password checks are waiting.
     #[error("too many password checks are waiting")]
     Overloaded,
@@ -138,6 +143,7 @@ impl Refusal for Error {
             Self::WrongPassword => Code::WrongPassword,
             Self::SessionEnded => Code::SessionEnded,
             Self::NotFound => Code::NotFound,
+            Self::TooManyTries(_) => Code::RateLimited,
             Self::Overloaded => Code::Overloaded,
             Self::Store(error) => error.code(),
         }
@@ -152,6 +158,7 @@ impl Refusal for Error {
             Self::WrongPassword => "Send the present password as currentPassword.".into(),
             Self::SessionEnded => "Log in again.".into(),
             Self::NotFound => "There is no such user.".into(),
+            Self::TooManyTries(_) => "Too many wrong passwords. Wait, then try again.".into(),
             Self::Overloaded => "Too many people are logging in. Try again in a moment.".into(),
             Self::Store(error) => error.detail(),
         }
@@ -161,6 +168,13 @@ impl Refusal for Error {
         match self {
             Self::Invalid(fields) => fields,
             _ => &[],
+        }
+    }
+
+    fn retry_after_ms(&self) -> Option<u64> {
+        match self {
+            Self::TooManyTries(ms) => Some(*ms),
+            _ => None,
         }
     }
 }

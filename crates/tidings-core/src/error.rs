@@ -101,6 +101,8 @@ codes! {
     LastOwner = "last_owner", "A group keeps an owner";
     /// A direct or self conversation's people never change.
     FixedParticipants = "fixed_participants", "The participants of this conversation cannot change";
+    /// Too often; nothing was done. `retryAfterMs` says when to try again.
+    RateLimited = "rate_limited", "Too often";
     /// Too many at a time.
     TooManyConnections = "too_many_connections", "Too many connections";
     /// Try again in a moment; nothing was done.
@@ -150,6 +152,10 @@ pub trait Refusal {
     /// The fields that are wrong, if it is about fields.
     fn fields(&self) -> &[FieldError] {
         &[]
+    }
+    /// After how long it is worth trying again, in milliseconds, where this refusal knows it better than its code.
+    fn retry_after_ms(&self) -> Option<u64> {
+        None
     }
 }
 

@@ -24,6 +24,7 @@ pub mod memory;
 pub mod messages;
 pub mod ports;
 pub mod presence;
+pub mod rates;
 pub mod reactions;
 mod readiness;
 pub mod receipts;

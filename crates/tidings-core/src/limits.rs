@@ -126,6 +126,22 @@ limits! {
     address_connections_max = 2_000, 1, 10_000_000;
     /// Conversations that one connection has open at a time: what is on its screen.
     open_conversations_max = 20, 1, 1_000;
+    /// Messages that one user sends within a minute.
+    messages_per_minute = 30, 1, 1_000_000;
+    /// Edits of one user within a minute.
+    edits_per_minute = 20, 1, 1_000_000;
+    /// Deletions of one user within a minute.
+    deletes_per_minute = 10, 1, 1_000_000;
+    /// Reactions that one user puts or takes within a minute.
+    reactions_per_minute = 100, 1, 1_000_000;
+    /// Conversations that one user makes within an hour.
+    conversations_per_hour = 20, 1, 1_000_000;
+    /// Typing, presence and opened conversations of one user within a minute.
+    signals_per_minute = 600, 1, 1_000_000;
+    /// Accounts that are made from one address, or one IPv6 network of 64 bits, within an hour.
+    registrations_per_hour = 20, 1, 1_000_000;
+    /// Everything else of one user within a minute.
+    requests_per_minute = 1_200, 1, 1_000_000;
     /// Messages in one page of history.
     history_page_max = 200, 1, 1000;
     /// Conversations or participants in one page of a list.
@@ -202,6 +218,18 @@ pub const PRESENCE_TOLD_MAX: usize = 2_000;
 pub const PRESENCE_COUNTED_MAX: usize = 10_000;
 /// People of whom one commit says when they were last seen.
 pub const LAST_SEEN_WRITTEN_MAX: usize = 128;
+/// Who does what how often is counted for so many at a time, each about 100 bytes.
+pub const RATE_KEYS_MAX: usize = 500_000;
+/// The first delay of who guesses passwords, in milliseconds; it doubles
+pub const LOGIN_DELAY_MS: i64 = 1_000;
+/// up to so many.
+pub const LOGIN_DELAY_MS_MAX: i64 = 60_000;
+/// Failed logins are forgotten after this long without another, in milliseconds.
+pub const LOGIN_FORGOTTEN_MS: i64 = 3_600_000;
+/// Accounts and addresses of which failed logins are counted at a time.
+pub const LOGIN_TRIES_KEPT_MAX: usize = 100_000;
+/// Addresses of a user that are remembered as their own.
+pub const KNOWN_ADDRESSES_MAX: usize = 20;
 /// Verified access tokens that are remembered, each about 150 bytes.
 pub const VERIFIED_TOKENS_MAX: usize = 100_000;
 

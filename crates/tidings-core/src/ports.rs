@@ -3,5 +3,6 @@
 
 pub mod event_log;
 pub mod outbox;
+pub mod rate_limit;
 pub mod screens;
 pub mod store;

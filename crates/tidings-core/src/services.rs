@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::accounts::Passwords;
+use crate::accounts::{LoginGuard, Passwords};
 use crate::clock::Clock;
 use crate::conversations::ConversationIds;
 use crate::delivery::Delivery;
 use crate::idempotency::RequestMacs;
 use crate::ids::IdSource;
 use crate::limits::Limits;
+use crate::ports::rate_limit::RateLimiter;
 use crate::ports::store::Store;
 use crate::receipts::Receipts;
 use crate::sessions::{AccessTokens, RefreshSecret, Revocations};
@@ -33,6 +34,8 @@ pub struct Services {
     pub access: AccessTokens,
     /// Who is writing, who is here.
     pub signals: Arc<Signals>,
+    pub(crate) rates: Option<Arc<dyn RateLimiter>>,
+    pub(crate) login_guard: LoginGuard,
     pub(crate) passwords: Passwords,
     pub(crate) refresh_secret: RefreshSecret,
     pub(crate) request_macs: RequestMacs,
@@ -62,6 +65,8 @@ pub struct Parts {
     pub access: AccessTokens,
     /// Hashes passwords.
     pub passwords: Passwords,
+    /// Counts who does what how often; none where nobody is limited.
+    pub rates: Option<Arc<dyn RateLimiter>>,
 }
 
 impl Services {
@@ -85,6 +90,8 @@ impl Services {
             signals: parts.signals,
             access: parts.access,
             passwords: parts.passwords,
+            rates: parts.rates,
+            login_guard: LoginGuard::default(),
         }
     }
 }

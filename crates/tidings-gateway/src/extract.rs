@@ -2,11 +2,13 @@
 
 mod body;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use serde::Deserialize;
@@ -19,6 +21,7 @@ use tidings_core::sessions::Actor;
 
 use crate::convert::ids::{KnownForm, read_id};
 use crate::decode::decode_json;
+use crate::gateway::RemoteAddr;
 use crate::problem::Refused;
 use crate::query::Query;
 
@@ -29,22 +32,41 @@ impl FromRequestParts<Arc<Services>> for Authenticated {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, Refused> {
-        let mut values = parts.headers.get_all(AUTHORIZATION).iter();
-        let (value, another) = (values.next(), values.next());
-        let Some(value) = value else {
-            return Err(Refused::new(Code::TokenMissing, "Send Authorization: Bearer with an accessToken."));
-        };
-        let token = value.to_str().ok().and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-        });
-        match (token, another) {
-            (Some(token), None) => Ok(Self(services.authenticate(token)?)),
-            _ => Err(Refused::new(
-                Code::TokenInvalid,
-                "Send one Authorization header: Bearer and an accessToken.",
-            )),
+        match parts.extensions.get::<Actor>() {
+            Some(actor) => Ok(Self(*actor)),
+            None => actor_of(&parts.headers, services).map(Self),
         }
+    }
+}
+
+/// Who asks, by the headers of the request.
+pub(crate) fn actor_of(headers: &HeaderMap, services: &Services) -> Result<Actor, Refused> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (value, another) = (values.next(), values.next());
+    let Some(value) = value else {
+        return Err(Refused::new(Code::TokenMissing, "Send Authorization: Bearer with an accessToken."));
+    };
+    let token = value.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    match (token, another) {
+        (Some(token), None) => Ok(services.authenticate(token)?),
+        _ => {
+            Err(Refused::new(Code::TokenInvalid, "Send one Authorization header: Bearer and an accessToken."))
+        }
+    }
+}
+
+/// Where the request came from.
+pub struct From(pub IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for From {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let address = parts.extensions.get::<RemoteAddr>().map(|RemoteAddr(address)| address.ip());
+        Ok(Self(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
     }
 }
 

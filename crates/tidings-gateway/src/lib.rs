@@ -19,5 +19,6 @@ pub mod hub;
 mod json;
 pub mod problem;
 pub mod query;
+mod rates;
 mod rest;
 pub mod socket;

@@ -21,18 +21,27 @@ pub struct Refused {
     pub detail: Cow<'static, str>,
     /// The fields that are wrong.
     pub fields: Vec<FieldError>,
+    /// After how long it is worth trying again, in milliseconds, where it is.
+    pub retry_after_ms: Option<u64>,
 }
 
 impl Refused {
     /// A refusal of the gateway's own.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new() }
+        let (detail, fields) = (detail.into(), Vec::new());
+        Self { code, detail, fields, retry_after_ms: retry_after_ms(code) }
     }
 }
 
 impl<E: Refusal> From<E> for Refused {
     fn from(error: E) -> Self {
-        Self { code: error.code(), detail: error.detail(), fields: error.fields().to_vec() }
+        let code = error.code();
+        Self {
+            code,
+            detail: error.detail(),
+            fields: error.fields().to_vec(),
+            retry_after_ms: error.retry_after_ms().or_else(|| retry_after_ms(code)),
+        }
     }
 }
 
@@ -80,16 +89,15 @@ pub fn status(code: Code) -> StatusCode {
         | Code::IdempotencyKeyReused
         | Code::LastOwner
         | Code::FixedParticipants => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::TooManyConnections => StatusCode::TOO_MANY_REQUESTS,
+        Code::RateLimited | Code::TooManyConnections => StatusCode::TOO_MANY_REQUESTS,
         Code::Overloaded | Code::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
         Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-/// After how long it is worth trying again, where it is.
-#[must_use]
-pub fn retry_after_ms(code: Code) -> Option<u64> {
+/// After how long what has this code is worth trying again, where it is.
+fn retry_after_ms(code: Code) -> Option<u64> {
     match code {
         Code::Overloaded | Code::OutcomeUnknown => Some(1_000),
         Code::TooManyConnections => Some(5_000),
@@ -120,7 +128,7 @@ pub(crate) fn render(refused: &Refused, instance: &str, request_id: &str, respon
         code: code.as_str().to_owned(),
         request_id: request_id.to_owned(),
         errors: field_problems(&refused.fields),
-        retry_after_ms: retry_after_ms(code),
+        retry_after_ms: refused.retry_after_ms,
     };
     *response.status_mut() = status(code);
     *response.body_mut() = Body::from(serde_json::to_vec(&problem).unwrap_or_default());
@@ -163,7 +171,7 @@ mod tests {
     #[test]
     fn a_problem_as_it_is_sent() {
         let fields = vec![FieldError::new("/content", Code::TooLong, "20000 bytes; at most 16384")];
-        let refused = Refused { code: Code::Invalid, detail: "See errors.".into(), fields };
+        let refused = Refused { fields, ..Refused::new(Code::Invalid, "See errors.") };
         let mut response = refused.clone().into_response();
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
         render(&refused, "/api/x", "r-1", &mut response);

@@ -19,11 +19,13 @@ mod users;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use tidings_core::error::Code;
 use tidings_core::services::Services;
 
 use crate::problem::Refused;
+use crate::rates;
 
 /// Every endpoint.
 pub(crate) fn router(services: Arc<Services>) -> Router {
@@ -77,5 +79,6 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .method_not_allowed_fallback(async || {
             Refused::new(Code::MethodNotAllowed, "The header Allow names the methods of this path.")
         })
+        .route_layer(from_fn_with_state(Arc::clone(&services), rates::limit))
         .with_state(services)
 }

@@ -35,6 +35,7 @@ use replay::Replays;
 use crate::decode::{DecodeError, decode_json};
 use crate::hub::{Hub, Member, end};
 use crate::problem::Refused;
+use crate::rates::action_of_event;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -154,6 +155,7 @@ async fn answer(
     if event.args_json().len() > event.first_json().map_or(0, str::len) {
         return Err(Refused::new(Code::Malformed, "An event takes one value, an object, and an ack."));
     }
+    services.take(&actor, action_of_event(event.name())).await?;
     match event.name() {
         "message:send" => messages::on_message_send(services, &actor, event).await,
         "message:edit" => messages::on_message_edit(services, &actor, event).await,

@@ -41,6 +41,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What a client may do.
     pub limits: Limits,
+    /// Whether it is counted how often clients do it; not for load tests.
+    pub rate_limits: bool,
 }
 
 /// Where truth is kept.
@@ -69,6 +71,7 @@ impl Default for Config {
             log_filter: "info".to_owned(),
             log_format: LogFormat::Text,
             limits: Limits::default(),
+            rate_limits: true,
         }
     }
 }
@@ -179,6 +182,13 @@ impl Config {
                     _ => return Err(format!("{value:?} is neither text nor json")),
                 }
             }
+            "rate_limits" => {
+                self.rate_limits = match value {
+                    "on" => true,
+                    "off" => false,
+                    _ => return Err(format!("{value:?} is neither on nor off")),
+                }
+            }
             _ => match key.strip_prefix("limits.") {
                 Some(name) => return self.set_limit(name, value),
                 None => return Err("there is no such key".to_owned()),
@@ -240,10 +250,11 @@ impl Config {
         };
         let Store::Sqlite = self.store;
         let mut text = format!(
-            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\nwal_bytes_max = {}\n\n[log]\nfilter = {}\nformat = \"{format}\"\n\n[limits]\n",
+            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\nwal_bytes_max = {}\nrate_limits = \"{}\"\n\n[log]\nfilter = {}\nformat = \"{format}\"\n\n[limits]\n",
             self.listen,
             quote(&self.data_dir.to_string_lossy()),
             self.wal_bytes_max,
+            if self.rate_limits { "on" } else { "off" },
             quote(&self.log_filter),
         );
         for (name, value) in self.limits.list() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tidings_core::delivery::Delivery;
-use tidings_core::memory::InProcessLog;
+use tidings_core::memory::{InMemoryRates, InProcessLog};
 use tidings_core::ports::store::SessionStore as _;
 use tidings_core::services::{Parts, Services};
 use tidings_core::sessions::{AccessTokens, Revocations};
@@ -81,6 +81,7 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
         signals: Arc::clone(&signals),
         access: AccessTokens::new(signing_keys),
         passwords,
+        rates: config.rate_limits.then(|| Arc::<InMemoryRates>::default() as _),
     }));
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&delivery).run(log));

@@ -29,6 +29,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 5, name: "receipts", sql: include_str!("../migrations/0005_receipts.sql") },
     Migration { number: 6, name: "former_roles", sql: include_str!("../migrations/0006_former_roles.sql") },
     Migration { number: 7, name: "signals", sql: include_str!("../migrations/0007_signals.sql") },
+    Migration {
+        number: 8,
+        name: "known_addresses",
+        sql: include_str!("../migrations/0008_known_addresses.sql"),
+    },
 ];
 
 /// Brings the schema to this program's, or says why it cannot be.

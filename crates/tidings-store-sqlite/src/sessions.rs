@@ -10,13 +10,15 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use tidings_core::accounts;
 use tidings_core::clock::Timestamp;
 use tidings_core::error::StoreError;
+use tidings_core::idempotency::RequestMac;
 use tidings_core::ids::{AppId, SessionId, UserId};
+use tidings_core::limits::KNOWN_ADDRESSES_MAX;
 use tidings_core::ports::store::{NewSession, PasswordChange, Revocation, Rotation, SessionStore};
 use tidings_core::sessions::{Actor, Error, RefreshTokenHash, Session};
 
 use crate::SqliteStore;
 use crate::accounts::find_password;
-use crate::rows::unreadable;
+use crate::rows::{limit, unreadable};
 use crate::write::{Change, Failure, Tx};
 #[cfg(test)]
 pub(crate) use end::NOT_ENDED_SQL;
@@ -56,6 +58,19 @@ impl SessionStore for SqliteStore {
 
     async fn list_sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
         self.readers.read(move |reader| Ok(list_live(reader.snapshot(&[])?.rows().conn, user, now)?)).await
+    }
+
+    async fn is_known_address(&self, user: UserId, address: RequestMac) -> Result<bool, StoreError> {
+        self.readers
+            .read(move |reader| {
+                let snapshot = reader.snapshot(&[])?;
+                let mut statement = snapshot
+                    .rows()
+                    .conn
+                    .prepare_cached("SELECT 1 FROM known_address WHERE user = ?1 AND address = ?2")?;
+                Ok(statement.exists((user.as_bytes(), address.0))?)
+            })
+            .await
     }
 
     async fn rotate_refresh_token(&self, rotation: Rotation) -> Result<Session, Error> {
@@ -122,11 +137,28 @@ fn insert_session(
         session.expires_at.0,
         new.refresh.0,
     ))?;
+    remember_address(tx.conn, session, new.address)?;
     let live = list_live(tx.conn, session.user, session.created_at)?;
     // Never the new one, whatever the clock says.
     let others = live.iter().map(|other| other.id).filter(|other| *other != session.id);
     let too_many: Vec<SessionId> = others.skip(new.sessions_max.saturating_sub(1)).collect();
     Ok(end::end_each(tx, session.user, &too_many, session.created_at, new.tokens_until)?)
+}
+
+/// The newest are kept.
+fn remember_address(conn: &Connection, session: &Session, address: RequestMac) -> rusqlite::Result<()> {
+    let (user, now) = (session.user.as_bytes(), session.created_at.0);
+    conn.prepare_cached(
+        "INSERT INTO known_address (user, address, seen_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (user, address) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at)",
+    )?
+    .execute((user, address.0, now))?;
+    conn.prepare_cached(
+        "DELETE FROM known_address WHERE user = ?1 AND address IN
+             (SELECT address FROM known_address WHERE user = ?1 ORDER BY seen_at DESC LIMIT -1 OFFSET ?2)",
+    )?
+    .execute((user, limit(KNOWN_ADDRESSES_MAX)))?;
+    Ok(())
 }
 
 pub(crate) fn live_sql() -> String {

@@ -132,7 +132,14 @@ impl Values {
     #[must_use]
     pub fn new_session(&self, session: &Session, refresh: RefreshTokenHash) -> NewSession {
         let tokens_until = self.now().plus_seconds(660);
-        NewSession { session: session.clone(), shown: None, refresh, sessions_max: 100, tokens_until }
+        NewSession {
+            session: session.clone(),
+            shown: None,
+            address: RequestMac([1; 16]),
+            refresh,
+            sessions_max: 100,
+            tokens_until,
+        }
     }
 
     /// Who asks with an access token of this session.

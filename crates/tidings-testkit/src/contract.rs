@@ -81,6 +81,7 @@ macro_rules! store_contract {
                 a_new_password_ends_the_other_sessions
                 a_password_is_changed_by_who_knows_the_present_one
                 a_login_by_a_password_that_was_just_changed_is_refused
+                an_address_that_was_used_is_known
             }
             conversations {
                 a_direct_conversation_is_found_again_by_both

@@ -1,5 +1,7 @@
 //! Register: a new account, and its first session.
 
+use std::net::IpAddr;
+
 use crate::ids::{AppId, UserId};
 use crate::services::Services;
 use crate::sessions::SignedIn;
@@ -35,11 +37,11 @@ pub(super) struct Registration {
 }
 
 impl Services {
-    /// Makes an account and logs it in.
+    /// Makes an account and logs it in, from where its owner is.
     ///
     /// # Errors
     /// [`Error::Invalid`] with every field at once; taken names; the store's.
-    pub async fn register(&self, command: Register) -> Result<SignedIn, Error> {
+    pub async fn register(&self, command: Register, from: IpAddr) -> Result<SignedIn, Error> {
         let password = command.password.clone();
         let registration = check_register(command, &self.limits).map_err(Error::Invalid)?;
         let password_hash = self.passwords.hash(password).await?;
@@ -59,6 +61,6 @@ impl Services {
             settings: UserSettings::default(),
         };
         self.store.insert_user(&user, &password_hash).await?;
-        self.sign_in(user, None, None).await
+        self.sign_in(user, None, None, from).await
     }
 }

@@ -1,10 +1,14 @@
 //! The end of a registration or login: a new session and its tokens.
 
+use std::net::IpAddr;
+
 use crate::accounts::{self, PasswordHash, User};
 use crate::error::StoreError;
+use crate::idempotency::RequestMac;
 use crate::ids::SessionId;
 use crate::limits::REFRESH_TOKEN_SECONDS;
 use crate::ports::store::NewSession;
+use crate::rates::network_of;
 use crate::services::Services;
 
 use super::{RefreshToken, Session, SignedIn, Tokens, revoked_until};
@@ -16,6 +20,7 @@ impl Services {
         user: User,
         device: Option<String>,
         shown: Option<PasswordHash>,
+        from: IpAddr,
     ) -> Result<SignedIn, accounts::Error> {
         let now = self.clock.now();
         let session = Session {
@@ -33,6 +38,7 @@ impl Services {
         let new = NewSession {
             session: session.clone(),
             shown,
+            address: self.address_mac(from),
             refresh: refresh.hash(),
             sessions_max: self.limits.user_sessions_max,
             tokens_until: revoked_until(now),
@@ -44,5 +50,10 @@ impl Services {
         self.note_ended(ended, now);
         let tokens = Tokens { access, access_expires_at, refresh, refresh_expires_at: session.expires_at };
         Ok(SignedIn { user, session, tokens })
+    }
+
+    /// An address as it is remembered: of no use to who reads the database.
+    pub(crate) fn address_mac(&self, from: IpAddr) -> RequestMac {
+        self.request_macs.of(&[b"address", network_of(from).to_string().as_bytes()])
     }
 }

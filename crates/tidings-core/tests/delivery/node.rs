@@ -1,6 +1,7 @@
 //! The core of one node over a real store, and what it shows to whom.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -79,6 +80,7 @@ impl Node {
             signals,
             access: AccessTokens::new(vec![SigningKey::from_pem(&KEY).unwrap()]),
             passwords: Passwords::quick(),
+            rates: None,
         }));
         Self { services, delivery, shown, log, dir }
     }
@@ -104,7 +106,7 @@ impl Node {
             first_name: None,
             last_name: None,
         };
-        let signed_in = self.services.register(register).await.unwrap();
+        let signed_in = self.services.register(register, Ipv4Addr::LOCALHOST.into()).await.unwrap();
         self.services.authenticate(&signed_in.tokens.access).unwrap()
     }
 

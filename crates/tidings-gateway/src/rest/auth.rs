@@ -11,24 +11,26 @@ use tidings_protocol::sessions::{LoginRequest, RefreshRequest};
 
 use crate::answer::Json;
 use crate::convert;
-use crate::extract::{Authenticated, JsonBody, NoBody, NoQuery};
+use crate::extract::{Authenticated, From, JsonBody, NoBody, NoQuery};
 use crate::problem::Refused;
 
 pub(super) async fn post_register(
     State(services): State<Arc<Services>>,
     _: NoQuery,
+    From(from): From,
     JsonBody(request): JsonBody<RegisterRequest>,
 ) -> Result<impl IntoResponse, Refused> {
-    let signed_in = services.register(convert::accounts::register(request)).await?;
+    let signed_in = services.register(convert::accounts::register(request), from).await?;
     Ok((StatusCode::CREATED, Json(convert::sessions::signed_in(&signed_in))))
 }
 
 pub(super) async fn post_login(
     State(services): State<Arc<Services>>,
     _: NoQuery,
+    From(from): From,
     JsonBody(request): JsonBody<LoginRequest>,
 ) -> Result<impl IntoResponse, Refused> {
-    let signed_in = services.login(&request.login, request.password.0, request.device).await?;
+    let signed_in = services.login(&request.login, request.password.0, request.device, from).await?;
     Ok(Json(convert::sessions::signed_in(&signed_in)))
 }
 
@@ -55,8 +57,10 @@ pub(super) async fn post_password(
     State(services): State<Arc<Services>>,
     _: NoQuery,
     Authenticated(actor): Authenticated,
+    From(from): From,
     JsonBody(request): JsonBody<PasswordRequest>,
 ) -> Result<impl IntoResponse, Refused> {
-    services.change_password(&actor, request.current_password.0, request.new_password.0).await?;
+    let PasswordRequest { current_password, new_password } = request;
+    services.change_password(&actor, current_password.0, new_password.0, from).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,7 +6,7 @@ use tidings_protocol::socket::{Denied, RefusedAck};
 use tidings_socketio::ConnectError;
 
 use crate::json::to_json;
-use crate::problem::{Refused, field_problems, retry_after_ms};
+use crate::problem::{Refused, field_problems};
 
 /// The ack of a refused event. A failure of the server's own is logged here, under the id that the client is given.
 pub(crate) fn refused_ack(services: &Services, refused: &Refused) -> String {
@@ -21,7 +21,7 @@ pub(crate) fn refused_ack(services: &Services, refused: &Refused) -> String {
         title: refused.code.title().to_owned(),
         detail: refused.detail.clone().into_owned(),
         errors: field_problems(&refused.fields),
-        retry_after_ms: retry_after_ms(refused.code),
+        retry_after_ms: refused.retry_after_ms,
         request_id,
     })
 }
@@ -42,6 +42,6 @@ fn denied(refused: &Refused) -> Denied {
         code: refused.code.as_str().to_owned(),
         detail: refused.detail.clone().into_owned(),
         errors: field_problems(&refused.fields),
-        retry_after_ms: retry_after_ms(refused.code),
+        retry_after_ms: refused.retry_after_ms,
     }
 }

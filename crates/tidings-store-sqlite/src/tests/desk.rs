@@ -78,6 +78,7 @@ pub(super) fn new_session(session: &Session, refresh: RefreshTokenHash) -> NewSe
     NewSession {
         session: session.clone(),
         shown: None,
+        address: RequestMac([1; 16]),
         refresh,
         sessions_max: 100,
         tokens_until: Timestamp(i64::MAX),

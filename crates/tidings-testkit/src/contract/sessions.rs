@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 
 use tidings_core::accounts::{self, PasswordHash};
+use tidings_core::clock::Timestamp;
 use tidings_core::events::{Event, EventBody};
+use tidings_core::idempotency::RequestMac;
 use tidings_core::ids::{SessionId, StreamId};
+use tidings_core::limits::KNOWN_ADDRESSES_MAX;
 use tidings_core::ports::store::{NewSession, PasswordChange, Revocation, Rotation};
 use tidings_core::sessions::{Error, RefreshTokenHash, Session};
 
@@ -321,4 +324,28 @@ fn change(desk: &Desk, person: &Person, new: &str) -> PasswordChange {
 async fn list(desk: &Desk, person: &Person) -> Vec<SessionId> {
     let sessions = desk.store.list_sessions(person.id(), desk.make.now()).await.unwrap();
     sessions.iter().map(|session| session.id).collect()
+}
+
+/// Those that were used last, by each user for themselves.
+pub async fn an_address_that_was_used_is_known(desk: Desk) {
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let address = |n: usize| RequestMac([u8::try_from(n).unwrap() + 10; 16]);
+    let log_in = async |n: usize| {
+        let now = Timestamp(desk.make.now().0 + n as i64);
+        let session = Session { created_at: now, ..desk.make.session(&alice.user) };
+        let new =
+            NewSession { address: address(n), ..desk.make.new_session(&session, desk.make.refresh_token()) };
+        desk.store.insert_session(new).await.unwrap();
+    };
+    let knows =
+        async |person: &Person, n| desk.store.is_known_address(person.id(), address(n)).await.unwrap();
+    assert!(!knows(&alice, 0).await);
+    log_in(0).await;
+    assert!(knows(&alice, 0).await && !knows(&bob, 0).await);
+    for n in 1..KNOWN_ADDRESSES_MAX {
+        log_in(n).await;
+    }
+    // The first has gone for the newest, but for one that was used again.
+    log_in(KNOWN_ADDRESSES_MAX).await;
+    assert!(!knows(&alice, 0).await && knows(&alice, 1).await && knows(&alice, KNOWN_ADDRESSES_MAX).await);
 }

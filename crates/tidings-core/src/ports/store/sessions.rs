@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::accounts::{self, PasswordHash};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::idempotency::RequestMac;
 use crate::ids::{SessionId, UserId};
 use crate::sessions::{self, Actor, RefreshTokenHash, Session};
 
@@ -15,6 +16,8 @@ pub struct NewSession {
     pub session: Session,
     /// The password that was shown for it, as it stood then; none for a new account.
     pub shown: Option<PasswordHash>,
+    /// From where: it is the user's own from now on.
+    pub address: RequestMac,
     /// Of its first refresh token.
     pub refresh: RefreshTokenHash,
     /// How many the user may have, with this one.
@@ -74,6 +77,11 @@ pub trait SessionStore: Send + Sync + 'static {
     /// # Errors
     /// [`accounts::Error::BadCredentials`] where the password was changed since it was shown.
     async fn insert_session(&self, new: NewSession) -> Result<Vec<SessionId>, accounts::Error>;
+
+    /// Whether the user has logged in from there before, within the last [`KNOWN_ADDRESSES_MAX`] addresses.
+    ///
+    /// [`KNOWN_ADDRESSES_MAX`]: crate::limits::KNOWN_ADDRESSES_MAX
+    async fn is_known_address(&self, user: UserId, address: RequestMac) -> Result<bool, StoreError>;
 
     /// The user's sessions that have neither ended nor expired by `now`, last used first: as many as a user may have.
     async fn list_sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError>;
