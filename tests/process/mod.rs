@@ -3,6 +3,7 @@
 mod config;
 mod device;
 mod frame_proxy;
+mod keys;
 mod readme;
 pub mod server_process;
 mod terminal;

@@ -31,7 +31,7 @@ pub struct Services {
     /// From the log to the connections.
     pub delivery: Arc<Delivery>,
     /// Signs and verifies access tokens.
-    pub access: AccessTokens,
+    pub access: Arc<AccessTokens>,
     /// Who is writing, who is here.
     pub signals: Arc<Signals>,
     pub(crate) rates: Option<Arc<dyn RateLimiter>>,
@@ -62,7 +62,7 @@ pub struct Parts {
     /// Who is writing, who is here; shared with the delivery that tells it who is in a conversation.
     pub signals: Arc<Signals>,
     /// Signs and verifies access tokens.
-    pub access: AccessTokens,
+    pub access: Arc<AccessTokens>,
     /// Hashes passwords.
     pub passwords: Passwords,
     /// Counts who does what how often; none where nobody is limited.

@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod logging;
+mod rotate_keys;
 mod serve;
 
 use std::path::PathBuf;
@@ -40,6 +41,12 @@ enum Command {
     Serve,
     /// Look for mistakes in the configuration, and stop: 0 if there are none, 2 if there are.
     CheckConfig,
+    /// Make a new key that signs access tokens, also for a server that runs, and stop.
+    RotateKeys {
+        /// The old ones have leaked: take them away at once, so that everybody has to refresh.
+        #[arg(long)]
+        discard_old: bool,
+    },
 }
 
 /// The configuration is wrong; clap answers wrong arguments with the same.
@@ -65,16 +72,21 @@ pub fn run() -> ExitCode {
             println!("The configuration has no mistakes.");
             ExitCode::SUCCESS
         }
-        Some(Command::Serve) => match serve::serve(config) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("Tidings cannot go on: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
+        Some(Command::RotateKeys { discard_old }) => ended(rotate_keys::rotate_keys(&config, discard_old)),
+        Some(Command::Serve) => ended(serve::serve(config)),
         None => {
             eprint!("{}", Arguments::command().render_help());
             ExitCode::from(WRONG_CONFIG)
+        }
+    }
+}
+
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Tidings cannot go on: {error:#}");
+            ExitCode::FAILURE
         }
     }
 }

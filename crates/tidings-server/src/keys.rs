@@ -1,18 +1,24 @@
 //! The keys that sign access tokens: `keys/*.pem` in the data directory, one made on first start.
 //!
-//! The key whose file name sorts last signs; tokens of all are taken. To rotate: put a new one there, restart, and take
-//! the old one away when its last token has expired, ten minutes later.
+//! The key whose file name sorts last signs; tokens of all are taken. A server that runs looks at the directory every few
+//! seconds, so that `tidings rotate-keys` needs no restart.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
-use tidings_core::sessions::SigningKey;
+use tidings_core::sessions::{AccessTokens, SigningKey};
 
 /// The first key's file. What comes after it sorts after it.
 const FIRST: &str = "0001.pem";
+/// A server that runs looks for new ones this often.
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
+/// A key that has not signed for so long has no token left.
+const SIGNED_FOR: Duration = Duration::from_secs(3600);
 
 /// Loads the keys of a data directory, the one that signs first; makes one where there is none.
 ///
@@ -37,6 +43,97 @@ pub fn load_or_make(data_dir: &Path) -> anyhow::Result<Vec<SigningKey>> {
     }
     paths.sort();
     paths.iter().rev().map(|path| load(path)).collect()
+}
+
+/// What came of a rotation.
+pub struct Rotated {
+    /// The new key.
+    pub made: PathBuf,
+    /// Old ones that were taken away.
+    pub removed: Vec<PathBuf>,
+}
+
+/// Makes a key that sorts last. Takes those away that have not signed for an hour, since none of their tokens lives so
+/// long; or all others.
+///
+/// # Errors
+/// The directory cannot be written to, or holds a key whose name nothing sorts after.
+pub fn rotate(data_dir: &Path, discard_old: bool) -> anyhow::Result<Rotated> {
+    let keys = load_or_make(data_dir)?;
+    drop(keys);
+    let dir = data_dir.join("keys");
+    let mut paths = list(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
+    paths.sort();
+    let made = dir.join(next_name(&paths)?);
+    let pem = SigningKey::generate_pem()?;
+    write_secret(&made, pem.as_bytes()).with_context(|| format!("cannot write {}", made.display()))?;
+    let mut removed = Vec::new();
+    // The last of them signed until now.
+    for (n, path) in paths.iter().enumerate() {
+        let is_old = match paths.get(n + 1) {
+            Some(successor) => age(successor)? > SIGNED_FOR,
+            None => false,
+        };
+        if discard_old || is_old {
+            fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+            removed.push(path.clone());
+        }
+    }
+    Ok(Rotated { made, removed })
+}
+
+/// One more than the last, as wide as it was.
+fn next_name(paths: &[PathBuf]) -> anyhow::Result<String> {
+    let last = paths.last().and_then(|path| path.file_stem()?.to_str()).unwrap_or("0");
+    let width = last.len();
+    match last.parse::<u64>() {
+        Ok(number) if (number + 1).to_string().len() <= width => Ok(format!("{:0width$}.pem", number + 1)),
+        _ => bail!("nothing sorts after {last}.pem: name the keys 0001.pem, 0002.pem and so on"),
+    }
+}
+
+fn age(path: &Path) -> anyhow::Result<Duration> {
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
+    let modified = modified.with_context(|| format!("cannot look at {}", path.display()))?;
+    Ok(modified.elapsed().unwrap_or_default())
+}
+
+/// Gives the server's tokens the keys of the directory whenever they have changed, for ever. What cannot be read leaves
+/// everything as it is.
+pub(crate) async fn watch(data_dir: PathBuf, access: Arc<AccessTokens>) {
+    let mut known = None;
+    let mut every = tokio::time::interval(LOOK);
+    loop {
+        every.tick().await;
+        let dir = data_dir.join("keys");
+        let looked = tokio::task::spawn_blocking(move || look(&dir)).await;
+        let Ok(Ok(found)) = looked else { continue };
+        // The first look is at what was loaded a moment ago.
+        if known.replace(found.clone()).is_some_and(|known| known != found) {
+            let data_dir = data_dir.clone();
+            match tokio::task::spawn_blocking(move || load_or_make(&data_dir)).await {
+                Ok(Ok(keys)) => {
+                    tracing::info!(keys = keys.len(), "took the keys that sign access tokens");
+                    access.set_keys(keys);
+                }
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the keys that sign access tokens stay as they were");
+                }
+                Err(error) => tracing::error!(%error, "nobody looked at the keys"),
+            }
+        }
+    }
+}
+
+/// Which keys there are, and since when.
+fn look(dir: &Path) -> io::Result<Vec<(PathBuf, SystemTime)>> {
+    let mut found = Vec::new();
+    for path in list(dir)? {
+        let modified = fs::metadata(&path)?.modified()?;
+        found.push((path, modified));
+    }
+    found.sort();
+    Ok(found)
 }
 
 fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
@@ -109,6 +206,28 @@ mod tests {
         let both = kids(data_dir.path());
         assert_eq!(both.len(), 2);
         assert_eq!(&both[1], first);
+    }
+
+    #[test]
+    fn a_rotated_key_signs_and_what_is_old_goes() {
+        let data_dir = tempfile::tempdir().unwrap();
+        let [first] = &kids(data_dir.path())[..] else { panic!("one key") };
+        let rotated = rotate(data_dir.path(), false).unwrap();
+        assert!(rotated.made.ends_with("0002.pem") && rotated.removed.is_empty());
+        assert_eq!(&kids(data_dir.path())[1..], [first.clone()]);
+        let long_ago = SystemTime::now() - 2 * SIGNED_FOR;
+        File::options().append(true).open(&rotated.made).unwrap().set_modified(long_ago).unwrap();
+        let rotated = rotate(data_dir.path(), false).unwrap();
+        assert_eq!(
+            rotated.removed,
+            [data_dir.path().join("keys/0001.pem")],
+            "the second has just stopped signing"
+        );
+        let rotated = rotate(data_dir.path(), true).unwrap();
+        assert!(rotated.made.ends_with("0004.pem"));
+        assert_eq!((rotated.removed.len(), kids(data_dir.path()).len()), (2, 1));
+        fs::rename(&rotated.made, data_dir.path().join("keys/mine.pem")).unwrap();
+        assert!(rotate(data_dir.path(), false).is_err(), "what sorts after that?");
     }
 
     #[test]

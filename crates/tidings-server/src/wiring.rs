@@ -53,6 +53,7 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
         let data_dir = config.data_dir.clone();
         tokio::task::spawn_blocking(move || keys::load_or_make(&data_dir)).await??
     };
+    let access = Arc::new(AccessTokens::new(signing_keys));
     let revocations = Arc::new(Revocations::default());
     let now = clock.now();
     for revocation in store.list_revocations(now).await.context("cannot read the revocations")? {
@@ -79,7 +80,7 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
         revocations,
         delivery: Arc::clone(&delivery),
         signals: Arc::clone(&signals),
-        access: AccessTokens::new(signing_keys),
+        access: Arc::clone(&access),
         passwords,
         rates: config.rate_limits.then(|| Arc::<InMemoryRates>::default() as _),
     }));
@@ -87,6 +88,7 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
     tasks.spawn(Arc::clone(&delivery).run(log));
     tasks.spawn(watch_expiry(Arc::clone(&services), Arc::clone(&hub)));
     tasks.spawn(tell_signals(Arc::clone(&signals)));
+    tasks.spawn(keys::watch(config.data_dir.clone(), Arc::clone(&access)));
     let sockets = Arc::new(socket_server(Arc::clone(&services), Arc::clone(&hub)));
     let gateway = Arc::new(Gateway::new(services, sockets));
     Ok(Node { gateway, store, delivery, hub, signals, tasks })

@@ -1,11 +1,12 @@
 //! Access tokens: RS256, ten minutes, with the session and the app inside.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use lru::LruCache;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -24,7 +25,7 @@ const TOKEN_BYTES_MAX: usize = 2048;
 /// Issues and verifies access tokens. A verified one is remembered, so that the next request costs a look-up and not
 /// the 20 µs of an RSA verification.
 pub struct AccessTokens {
-    keys: Vec<SigningKey>,
+    keys: RwLock<Arc<[SigningKey]>>,
     validation: Validation,
     verified: Mutex<LruCache<[u8; 32], Actor>>,
 }
@@ -50,7 +51,18 @@ impl AccessTokens {
         // Expiry is checked below, by the clock that the service was given.
         validation.validate_exp = false;
         let remembered = NonZeroUsize::new(VERIFIED_TOKENS_MAX).unwrap_or(NonZeroUsize::MIN);
+        let keys = RwLock::new(keys.into());
         Self { keys, validation, verified: Mutex::new(LruCache::new(remembered)) }
+    }
+
+    /// Takes other keys from now on. What one that is gone has signed is not taken any more, remembered or not.
+    pub fn set_keys(&self, keys: Vec<SigningKey>) {
+        *self.keys.write() = keys.into();
+        self.verified.lock().clear();
+    }
+
+    fn keys(&self) -> Arc<[SigningKey]> {
+        Arc::clone(&self.keys.read())
     }
 
     /// A token of the session and when it expires.
@@ -64,7 +76,8 @@ impl AccessTokens {
         app: AppId,
         now: Timestamp,
     ) -> Result<(String, Timestamp), Error> {
-        let key = self.keys.first().ok_or(Error::TokenInvalid)?;
+        let keys = self.keys();
+        let key = keys.first().ok_or(Error::TokenInvalid)?;
         let expires_at = now.plus_seconds(ACCESS_TOKEN_SECONDS);
         let mut header = Header::new(Algorithm::RS256);
         header.typ = Some(TOKEN_TYPE.to_owned());
@@ -93,32 +106,38 @@ impl AccessTokens {
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         let remembered = self.verified.lock().get(&name).copied();
+        let keys = self.keys();
         let actor = match remembered {
             Some(actor) => actor,
-            None => self.verify_signature(token)?,
+            None => self.verify_signature(&keys, token)?,
         };
         if now >= actor.expires_at {
             self.verified.lock().pop(&name);
             return Err(Error::TokenExpired);
         }
         if remembered.is_none() {
-            self.verified.lock().put(name, actor);
+            self.remember(name, actor, &keys);
         }
         Ok(actor)
     }
 
-    fn verify_signature(&self, token: &str) -> Result<Actor, Error> {
+    /// Not where the keys have changed since it was verified: whoever changes them waits for this, and then forgets all.
+    fn remember(&self, name: [u8; 32], actor: Actor, verified_with: &Arc<[SigningKey]>) {
+        let keys = self.keys.read();
+        if Arc::ptr_eq(&keys, verified_with) {
+            self.verified.lock().put(name, actor);
+        }
+    }
+
+    fn verify_signature(&self, keys: &[SigningKey], token: &str) -> Result<Actor, Error> {
         let invalid = |_| Error::TokenInvalid;
         let header = decode_header(token).map_err(invalid)?;
         if header.typ.as_deref() != Some(TOKEN_TYPE) {
             return Err(Error::TokenInvalid);
         }
         // The key is one of ours by its name; what the header says of keys elsewhere (jku, jwk, x5u) is not looked at.
-        let key = self
-            .keys
-            .iter()
-            .find(|key| header.kid.as_deref() == Some(&key.kid))
-            .ok_or(Error::TokenInvalid)?;
+        let key =
+            keys.iter().find(|key| header.kid.as_deref() == Some(&key.kid)).ok_or(Error::TokenInvalid)?;
         let claims = decode::<Claims>(token, &key.public, &self.validation).map_err(invalid)?.claims;
         Ok(Actor {
             user: claims.sub.parse().map_err(|_| Error::TokenInvalid)?,
@@ -131,7 +150,7 @@ impl AccessTokens {
     /// The public keys, as `GET /.well-known/jwks.json` serves them.
     #[must_use]
     pub fn public_keys(&self) -> Vec<serde_json::Value> {
-        self.keys.iter().map(SigningKey::public_jwk).collect()
+        self.keys().iter().map(SigningKey::public_jwk).collect()
     }
 }
 
@@ -168,13 +187,13 @@ mod tests {
     /// The 20 µs of a verification are paid once a token, also when everybody comes back at once.
     #[test]
     fn a_token_that_was_verified_needs_its_key_no_more() {
-        let mut tokens = tokens();
+        let tokens = tokens();
         let (seen, unseen) = (
             issue(&tokens),
             tokens.issue(UserId(Uuid::max()), SessionId(Uuid::max()), AppId::DEFAULT, NOW).unwrap().0,
         );
         tokens.verify(&seen, NOW).unwrap();
-        tokens.keys.clear();
+        *tokens.keys.write() = Arc::new([]);
         assert!(tokens.verify(&seen, NOW).is_ok());
         assert_eq!(tokens.verify(&unseen, NOW), Err(Error::TokenInvalid));
     }
@@ -197,18 +216,18 @@ mod tests {
         let signed = |algorithm, typ: &str, claims: Claims, key: &EncodingKey| {
             let mut header = Header::new(algorithm);
             header.typ = Some(typ.to_owned());
-            header.kid = Some(ours.keys[0].kid.clone());
+            header.kid = Some(ours.keys()[0].kid.clone());
             encode(&header, &claims, key).unwrap()
         };
         let public_as_secret =
-            EncodingKey::from_secret(ours.keys[0].public_jwk()["n"].as_str().unwrap().as_bytes());
-        let ours_private = &ours.keys[0].private;
+            EncodingKey::from_secret(ours.keys()[0].public_jwk()["n"].as_str().unwrap().as_bytes());
+        let ours_private = &ours.keys()[0].private;
         assert!(ours.verify(&signed(Algorithm::RS256, TOKEN_TYPE, claims(), ours_private), NOW).is_ok());
         let forged = [
             ("another server's key", issue(&theirs)),
             (
                 "our key's name, another key",
-                signed(Algorithm::RS256, TOKEN_TYPE, claims(), &theirs.keys[0].private),
+                signed(Algorithm::RS256, TOKEN_TYPE, claims(), &theirs.keys()[0].private),
             ),
             ("HS256 with the public key", signed(Algorithm::HS256, TOKEN_TYPE, claims(), &public_as_secret)),
             ("another type", signed(Algorithm::RS256, "JWT", claims(), ours_private)),
@@ -236,8 +255,27 @@ mod tests {
     fn a_key_set_names_its_keys_and_shows_no_secret() {
         let tokens = tokens();
         let key = tokens.public_keys().remove(0);
-        assert_eq!(key["kid"], tokens.keys[0].kid.as_str());
+        assert_eq!(key["kid"], tokens.keys()[0].kid.as_str());
         assert_eq!((&key["kty"], &key["alg"], &key["use"]), (&"RSA".into(), &"RS256".into(), &"sig".into()));
         assert!(key.get("d").is_none() && key.get("p").is_none());
+    }
+
+    #[test]
+    fn another_key_takes_over_and_one_that_is_gone_is_not_believed() {
+        let tokens = tokens();
+        let pem = SigningKey::generate_pem().unwrap();
+        let new = || SigningKey::from_pem(&pem).unwrap();
+        let old_pem = SigningKey::generate_pem().unwrap();
+        let old = || SigningKey::from_pem(&old_pem).unwrap();
+        tokens.set_keys(vec![old()]);
+        let by_old = issue(&tokens);
+        assert!(tokens.verify(&by_old, NOW).is_ok());
+        tokens.set_keys(vec![new(), old()]);
+        let by_new = issue(&tokens);
+        assert_eq!(decode_header(&by_new).unwrap().kid, Some(new().kid));
+        assert!(tokens.verify(&by_old, NOW).is_ok() && tokens.verify(&by_new, NOW).is_ok());
+        tokens.set_keys(vec![new()]);
+        assert_eq!(tokens.verify(&by_old, NOW), Err(Error::TokenInvalid), "remembered or not");
+        assert!(tokens.verify(&by_new, NOW).is_ok());
     }
 }

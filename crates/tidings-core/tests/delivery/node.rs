@@ -78,7 +78,7 @@ impl Node {
             revocations,
             delivery: Arc::clone(&delivery),
             signals,
-            access: AccessTokens::new(vec![SigningKey::from_pem(&KEY).unwrap()]),
+            access: Arc::new(AccessTokens::new(vec![SigningKey::from_pem(&KEY).unwrap()])),
             passwords: Passwords::quick(),
             rates: None,
         }));
