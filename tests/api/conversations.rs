@@ -186,8 +186,62 @@ async fn the_list_comes_in_pages_and_by_kind() {
     for (query, code) in [("limit=0", "invalid"), ("limit=1000", "invalid"), ("kind=room", "invalid")] {
         alice.get(&format!("/api/conversations?{query}")).await.assert_problem(422, code);
     }
-    alice.get("/api/conversations?q=x").await.assert_problem(422, "not_supported");
-    alice.get("/api/conversations?archived=true").await.assert_problem(422, "not_supported");
+    alice.get("/api/conversations?q=").await.assert_problem(422, "invalid");
+    alice.get("/api/conversations?archived=perhaps").await.assert_problem(422, "invalid");
     alice.get("/api/conversations?colour=red").await.assert_problem(400, "unknown_field");
     assert!(alice.get("/api/conversations?cursor=rubbish").await.status.is_client_error());
+}
+
+#[tokio::test]
+async fn what_one_has_chosen_is_on_all_ones_devices_and_nobody_elses() {
+    let server = TestServer::start().await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let (tea, band) = (alice.group_with("Tea", &[&bob]).await, alice.group_with("Band", &[&bob]).await);
+    let (mut phone, mut bobs) = (alice.connect().await, bob.connect().await);
+    let away = alice.connect().await.drop_connection();
+    let path = format!("/api/conversations/{tea}/preferences");
+    let put = async |body: Value| alice.request(Method::PUT, &path, body).await;
+    let chosen = json!({ "mutedUntil": "2030-01-31T12:00:00.000Z", "pinned": true, "archived": false, "notify": "mentions" });
+    let partly = json!({ "mutedUntil": "2030-01-31T13:00:00+01:00", "pinned": true, "notify": "mentions" });
+    assert_eq!(put(partly.clone()).await.assert_ok(200), chosen);
+    assert_eq!(put(partly).await.assert_ok(200), chosen);
+    let told = phone.expect("preferences:updated").await;
+    assert_eq!(
+        (&told["conversationId"], &told["pinned"], &told["stream"]),
+        (&json!(tea), &json!(true), &json!(format!("user:{}", alice.id)))
+    );
+    let unmuted = put(json!({ "mutedUntil": null, "archived": true })).await.assert_ok(200);
+    assert_eq!((&unmuted["mutedUntil"], &unmuted["pinned"]), (&Value::Null, &json!(true)));
+    phone.expect("preferences:updated").await;
+    phone.expect_nothing().await;
+    bobs.expect_nothing().await;
+    let replayed = alice.resume(&away).await.expect_ready().await;
+    let names: Vec<_> = replayed.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(names, ["preferences:updated", "sync:page"], "the last of them");
+    assert_eq!(replayed[0].body["archived"], true);
+
+    let list = async |query: &str| -> Vec<String> {
+        let list = alice.get(&format!("/api/conversations{query}")).await.assert_ok(200);
+        let conversations = list["conversations"].as_array().unwrap().iter();
+        conversations.map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(list("").await, [tea.clone(), band.clone()], "it is pinned");
+    assert_eq!(list("?archived=true").await, [tea.clone()]);
+    assert_eq!(list("?archived=false").await, [band.clone()]);
+    assert_eq!(list("?q=%20BAN").await, [band.clone()]);
+    assert_eq!(list("?q=bob").await, [""; 0]);
+    let direct = alice.direct_with(&bob).await;
+    assert_eq!(list("?q=bob").await, [direct]);
+    assert_eq!(bob.get(&format!("/api/conversations/{tea}")).await.assert_ok(200)["me"]["pinned"], false);
+    for (body, code, pointer) in [
+        (json!({ "mutedUntil": "tomorrow" }), "invalid", "/mutedUntil"),
+        (json!({ "notify": "loudly" }), "invalid", "/notify"),
+        (json!({ "pinned": "yes" }), "wrong_type", "/pinned"),
+        (json!({ "colour": "red" }), "unknown_field", "/colour"),
+    ] {
+        let refused = put(body).await;
+        assert_eq!((refused.code(), &refused.body["errors"][0]["pointer"]), (code, &json!(pointer)));
+    }
+    let eve = server.user("eve").await;
+    eve.request(Method::PUT, &path, json!({})).await.assert_problem(404, "not_found");
 }

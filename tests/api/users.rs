@@ -110,3 +110,40 @@ async fn an_account_takes_what_is_right_and_names_all_that_is_not() {
     let same = change(&alice, json!({})).await.assert_ok(200);
     assert_eq!(same["displayName"], "alice", "nothing was asked");
 }
+
+#[tokio::test]
+async fn people_are_found_by_the_beginnings_of_their_names() {
+    let server = TestServer::start().await;
+    let [alice, alicia, bob] = server.users(["alice", "alicia", "bob"]).await;
+    let name = json!({ "displayName": "Robert Alistair", "settings": { "presence": false } });
+    let _ = change(&bob, name).await.assert_ok(200);
+    let found = async |q: &str| -> Vec<String> {
+        let list = alicia.get(&format!("/api/users?q={q}")).await.assert_ok(200);
+        list["users"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["username"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(found("ali").await, ["alice", "alicia", "bob"]);
+    assert_eq!(found("ALICIA").await, ["alicia"]);
+    assert_eq!(found("rob%20ali").await, ["bob"]);
+    assert_eq!(found("bob").await, ["bob"]);
+    assert_eq!(found("nobody").await, [""; 0]);
+    assert_eq!(found("ali&limit=1").await, ["alice"]);
+    let list = alice.get("/api/users?q=bob").await.assert_ok(200);
+    assert_eq!(
+        list["users"][0],
+        alice.get(&format!("/api/users/{}", bob.id)).await.assert_ok(200),
+        "as others see him"
+    );
+    for query in ["", "?q=", "?q=%21", "?q=a&limit=0", "?q=a&limit=51", &format!("?q={}", "x".repeat(101))] {
+        alice.get(&format!("/api/users{query}")).await.assert_problem(422, "invalid");
+    }
+    alice
+        .api
+        .request(Method::GET, "/api/users?q=a", None, Value::Null)
+        .await
+        .assert_problem(401, "token_missing");
+}

@@ -6,6 +6,7 @@ mod guard;
 mod login;
 mod password;
 mod register;
+mod search;
 mod update;
 mod users;
 
@@ -14,6 +15,7 @@ use std::borrow::Cow;
 pub(crate) use guard::LoginGuard;
 pub use password::{PasswordHash, Passwords};
 pub use register::Register;
+pub use search::{words, words_of};
 pub use update::UpdateUser;
 
 use crate::clock::Timestamp;

@@ -6,12 +6,14 @@
 mod create;
 mod get;
 mod participants;
+mod preferences;
 
 use std::borrow::Cow;
 
 pub use create::{ConversationIds, CreateConversation, CreatedConversation};
 pub use get::{ConversationCursor, ConversationFilter, ConversationPage};
 pub use participants::{ParticipantCursor, ParticipantPage};
+pub use preferences::{Notify, Preferences, PreferencesChange};
 
 use crate::accounts::User;
 use crate::clock::Timestamp;
@@ -207,6 +209,8 @@ pub struct Membership {
     pub state: MembershipState,
     /// How far they have come.
     pub marks: Marks,
+    /// What they have chosen, for themselves alone.
+    pub preferences: Preferences,
 }
 
 /// Somebody in a conversation.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::accounts::User;
 use crate::clock::Timestamp;
-use crate::conversations::{Conversation, Marks, Membership, Participant, Role};
+use crate::conversations::{Conversation, Marks, Membership, Participant, Preferences, Role};
 use crate::ids::{ConversationId, LogId, MessageId, Pos, Seq, SessionId, StreamId, UserId};
 use crate::messages::Message;
 use crate::reactions::{Reaction, ReactionChange};
@@ -72,6 +72,15 @@ pub enum EventBody {
         kind: ReceiptKind,
         /// As they are now.
         marks: Marks,
+    },
+    /// The actor has chosen something for a conversation, which others are not told.
+    PreferencesUpdated {
+        /// Where.
+        conversation: ConversationId,
+        /// In the interval that begins here.
+        from_pos: Pos,
+        /// As they are now.
+        preferences: Preferences,
     },
     /// A conversation was made, with its first people.
     ConversationCreated {
@@ -137,6 +146,8 @@ pub enum Thing {
     Account(UserId),
     /// How far the reader has come in a conversation.
     OwnMarks(ConversationId, ReceiptKind),
+    /// What the reader has chosen for a conversation.
+    Preferences(ConversationId),
     /// What is nothing to the reader, in a stream.
     Withheld(StreamId),
 }
@@ -160,6 +171,7 @@ impl EventBody {
             | Self::MessagesRead(_)
             | Self::MessagesDelivered(_)
             | Self::OwnMarks { .. }
+            | Self::PreferencesUpdated { .. }
             | Self::ConversationCreated { .. }
             | Self::ParticipantJoined(_)
             | Self::ParticipantLeft { .. }
@@ -223,6 +235,7 @@ impl Event {
             EventBody::Withheld => Some(Thing::Withheld(self.stream)),
             EventBody::UserUpdated(user) => Some(Thing::Account(user.id)),
             EventBody::OwnMarks { conversation, kind, .. } => Some(Thing::OwnMarks(*conversation, *kind)),
+            EventBody::PreferencesUpdated { conversation, .. } => Some(Thing::Preferences(*conversation)),
             EventBody::MessageSent(_)
             | EventBody::MessagesRead(_)
             | EventBody::MessagesDelivered(_)
@@ -265,7 +278,10 @@ impl Event {
             EventBody::MessagesRead(receipts) | EventBody::MessagesDelivered(receipts) => {
                 size_of_val(&**receipts)
             }
-            EventBody::SessionEnded { .. } | EventBody::OwnMarks { .. } | EventBody::Withheld => 0,
+            EventBody::SessionEnded { .. }
+            | EventBody::OwnMarks { .. }
+            | EventBody::PreferencesUpdated { .. }
+            | EventBody::Withheld => 0,
         };
         size_of::<Self>() + body
     }

@@ -144,6 +144,8 @@ limits! {
     requests_per_minute = 1_200, 1, 1_000_000;
     /// Messages in one page of history.
     history_page_max = 200, 1, 1000;
+    /// What is looked for in a list, in characters.
+    query_chars_max = 100, 1, 1_000;
     /// Conversations or participants in one page of a list.
     list_page_max = 100, 1, 500;
     /// Events in one page of catch-up.
@@ -228,6 +230,10 @@ pub const LOGIN_DELAY_MS_MAX: i64 = 60_000;
 pub const LOGIN_FORGOTTEN_MS: i64 = 3_600_000;
 /// Accounts and addresses of which failed logins are counted at a time.
 pub const LOGIN_TRIES_KEPT_MAX: usize = 100_000;
+/// People that a search by name finds.
+pub const USERS_FOUND_MAX: usize = 50;
+/// People that a search by name looks at, of those of whom the rarest word is the beginning of a name.
+pub const USERS_LOOKED_AT_MAX: usize = 1_000;
 /// Addresses of a user that are remembered as their own.
 pub const KNOWN_ADDRESSES_MAX: usize = 20;
 /// Verified access tokens that are remembered, each about 150 bytes.

@@ -25,11 +25,16 @@ impl Cursor for ConversationCursor {
     const KIND: u8 = 1;
 
     fn parts(&self) -> (u64, [u8; 16]) {
-        (self.last_sent_log.0, *self.conversation.as_bytes())
+        // Whether it is pinned is the number's last bit.
+        (self.last_sent_log.0 << 1 | u64::from(self.pinned), *self.conversation.as_bytes())
     }
 
     fn from_parts(number: u64, id: [u8; 16]) -> Self {
-        Self { last_sent_log: LogId(number), conversation: ConversationId::from_bytes(id) }
+        Self {
+            pinned: number & 1 == 1,
+            last_sent_log: LogId(number >> 1),
+            conversation: ConversationId::from_bytes(id),
+        }
     }
 }
 
@@ -86,10 +91,15 @@ mod tests {
     #[test]
     fn a_cursor_comes_back_and_belongs_to_its_list() {
         let id = [7; 16];
-        let conversation =
-            ConversationCursor { last_sent_log: LogId(42), conversation: ConversationId::from_bytes(id) };
+        let conversation = ConversationCursor {
+            pinned: true,
+            last_sent_log: LogId(42),
+            conversation: ConversationId::from_bytes(id),
+        };
         let text = write(&conversation);
         assert_eq!(read(&text), Some(conversation));
+        let not_pinned = ConversationCursor { pinned: false, ..conversation };
+        assert_eq!(read(&write(&not_pinned)), Some(not_pinned));
         assert_eq!(read::<ParticipantCursor>(&text), None);
         let participant = ParticipantCursor { from_pos: Pos(1), user: UserId::from_bytes(id) };
         assert_eq!(read(&write(&participant)), Some(participant));

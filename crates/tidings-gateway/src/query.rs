@@ -43,6 +43,37 @@ impl Query {
         read
     }
 
+    /// A parameter that is `true` or `false`.
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        match self.text(name)?.as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => {
+                self.refuse(name, Code::BadFormat, "true or false");
+                None
+            }
+        }
+    }
+
+    /// What is looked for.
+    pub fn search(&mut self, name: &str, chars_max: usize) -> Option<String> {
+        let text = self.text(name)?;
+        if text.chars().count() > chars_max {
+            self.refuse(name, Code::TooLong, format!("at most {chars_max} characters"));
+        }
+        Some(text)
+    }
+
+    /// The words of a parameter, in lower case; none where it is absent.
+    pub fn words(&mut self, name: &str, chars_max: usize) -> Vec<String> {
+        let Some(text) = self.search(name, chars_max) else { return Vec::new() };
+        let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
+        if words.is_empty() {
+            self.refuse(name, Code::TooShort, "what to look for");
+        }
+        words
+    }
+
     /// A parameter as text.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let index = self.pairs.iter().position(|(known, _)| known == name)?;

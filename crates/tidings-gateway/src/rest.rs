@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use tidings_core::error::Code;
 use tidings_core::services::Services;
 
@@ -43,6 +43,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
         .route("/api/auth/sessions", get(sessions::get_sessions))
         .route("/api/auth/sessions/all", delete(sessions::delete_all_sessions))
         .route("/api/auth/sessions/{id}", delete(sessions::delete_session))
+        .route("/api/users", get(users::get_users))
         .route("/api/users/me", get(users::get_me).patch(users::patch_me))
         .route("/api/users/{id}", get(users::get_user))
         .route(
@@ -58,6 +59,7 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
             "/api/conversations/{id}/participants/{userId}",
             delete(participants::delete_participant).patch(participants::patch_participant),
         )
+        .route("/api/conversations/{id}/preferences", put(conversations::put_preferences))
         .route("/api/conversations/{id}/leave", post(participants::post_leave))
         .route("/api/conversations/{id}/messages", get(messages::get_messages).post(messages::post_message))
         .route(

@@ -29,6 +29,13 @@ pub struct User {
     pub last_seen_at: Option<String>,
 }
 
+/// `GET /api/users?q=`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UserList {
+    /// Whose username it is first, then by username.
+    pub users: Vec<User>,
+}
+
 /// A user as only the person sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -84,6 +84,15 @@ pub struct MyParticipation {
     pub delivered_seq: u64,
     /// The first message that the viewer may read.
     pub history_from_seq: u64,
+    /// What the viewer has chosen.
+    #[serde(flatten)]
+    pub preferences: Preferences,
+}
+
+/// What somebody has chosen for a conversation, for themselves alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Preferences {
     /// Quiet until then.
     #[schema(required, format = DateTime)]
     pub muted_until: Option<String>,
@@ -91,8 +100,32 @@ pub struct MyParticipation {
     pub pinned: bool,
     /// Out of the way.
     pub archived: bool,
-    /// What notifies: `all` in this version.
+    /// What notifies: `all`, `mentions` or `none`.
     pub notify: String,
+}
+
+/// `PUT /api/conversations/:id/preferences`: what is there changes, the rest stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PreferencesRequest {
+    /// Quiet until then; null for not at all.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub muted_until: Option<Option<String>>,
+    /// Kept at the top.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<bool>,
+    /// Out of the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+    /// `all`, `mentions` or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify: Option<String>,
+}
+
+/// A field that is there, null or not.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Somebody in a conversation.

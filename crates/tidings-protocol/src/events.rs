@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::accounts::{Me, User};
-use crate::conversations::SharedConversation;
+use crate::conversations::{Preferences, SharedConversation};
 use crate::messages::{Message, Reaction};
 use crate::receipts::MarksMoved;
 
@@ -64,13 +64,15 @@ pub enum EventBody {
     ParticipantUpdated(ParticipantChange),
     /// `user:updated`.
     UserUpdated(Me),
+    /// `preferences:updated`.
+    PreferencesUpdated(PreferencesUpdated),
     /// `session:ended`.
     SessionEnded(SessionEnded),
 }
 
 impl EventBody {
     /// Every name there is.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 16] = [
         "message:new",
         "message:edited",
         "message:deleted",
@@ -85,6 +87,7 @@ impl EventBody {
         "participant:left",
         "participant:updated",
         "user:updated",
+        "preferences:updated",
         "session:ended",
     ];
 
@@ -94,7 +97,8 @@ impl EventBody {
         let [message_new, message_edited, message_deleted, rest @ ..] = Self::NAMES;
         let [reaction_added, reaction_removed, reactions_changed, stream_advanced, rest @ ..] = rest;
         let [messages_read, messages_delivered, rest @ ..] = rest;
-        let [conversation_created, joined, left, updated, user_updated, session_ended] = rest;
+        let [conversation_created, joined, left, updated, user_updated, preferences_updated, session_ended] =
+            rest;
         match self {
             Self::MessageNew(_) => message_new,
             Self::MessageEdited(_) => message_edited,
@@ -110,6 +114,7 @@ impl EventBody {
             Self::ParticipantLeft(_) => left,
             Self::ParticipantUpdated(_) => updated,
             Self::UserUpdated(_) => user_updated,
+            Self::PreferencesUpdated(_) => preferences_updated,
             Self::SessionEnded(_) => session_ended,
         }
     }
@@ -184,6 +189,17 @@ pub struct ParticipantChange {
     pub by: String,
     /// The first message that they may read.
     pub history_from_seq: u64,
+}
+
+/// The user has chosen something for a conversation, on another device perhaps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreferencesUpdated {
+    /// Where.
+    pub conversation_id: String,
+    /// As they are now.
+    #[serde(flatten)]
+    pub preferences: Preferences,
 }
 
 /// A session of the user was ended.

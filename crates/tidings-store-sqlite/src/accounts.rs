@@ -1,5 +1,11 @@
 //! Users.
 
+mod search;
+
+#[cfg(test)]
+pub(crate) use search::WORDS_SQL;
+pub(crate) use search::write_all_words;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row};
 use tidings_core::accounts::{Credentials, Error, PasswordHash, User, UserSettings};
@@ -78,6 +84,12 @@ impl AccountStore for SqliteStore {
         self.readers.read(move |reader| Ok(find_password(reader.snapshot(&[])?.rows().conn, id)?)).await
     }
 
+    async fn search_users(&self, app: AppId, words: Vec<String>) -> Result<Vec<User>, StoreError> {
+        self.readers
+            .read(move |reader| Ok(search::search_users(reader.snapshot(&[])?.rows(), app, &words)?))
+            .await
+    }
+
     async fn find_credentials(&self, app: AppId, login: &str) -> Result<Option<Credentials>, StoreError> {
         let login = login.to_owned();
         self.readers
@@ -115,6 +127,7 @@ fn insert_user(tx: &mut Tx<'_>, user: &User, password: &PasswordHash) -> Result<
         user.last_seen_at.map(|at| at.0),
         &password.0,
     ))?;
+    search::write_words(tx.conn, user)?;
     let body = EventBody::UserRegistered(user.clone());
     Ok(Change::with((), Draft { place, actor: user.id, at: user.created_at, body }, []))
 }
@@ -152,6 +165,8 @@ fn update_user(tx: &mut Tx<'_>, update: &UpdateUser) -> Result<Change<User>, Fai
         user.settings.typing,
         user.settings.presence,
     ))?;
+    search::forget_words(tx.conn, &before)?;
+    search::write_words(tx.conn, &user)?;
     let body = EventBody::UserUpdated(user.clone());
     Ok(Change::with(user, Draft { place, actor: actor.user, at: update.now, body }, []))
 }

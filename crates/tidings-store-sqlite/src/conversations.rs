@@ -5,6 +5,7 @@ mod count;
 mod create;
 mod list;
 mod membership;
+mod preferences;
 mod remove;
 mod update;
 mod view;
@@ -13,6 +14,7 @@ mod view;
 pub(crate) use count::{JOINED_SQL, LEFT_SQL};
 pub(crate) use create::role_at_creation;
 pub(crate) use membership::{MEMBERSHIP, PRESENT};
+pub(crate) use preferences::{decode as decode_preferences, encode as encode_preferences};
 #[cfg(test)]
 pub(crate) use remove::OWNERS_SQL;
 pub(crate) use view::seen_pos;
@@ -23,13 +25,14 @@ use serde::{Deserialize, Serialize};
 use tidings_core::clock::Timestamp;
 use tidings_core::conversations::{
     Audience, Conversation, ConversationCursor, ConversationFilter, ConversationKind, ConversationPage,
-    ConversationView, CreatedConversation, Error, Membership, NewcomerHistory, Participant,
-    ParticipantCursor, ParticipantPage, Settings,
+    ConversationView, CreatedConversation, Error, Membership, MembershipState, NewcomerHistory, Participant,
+    ParticipantCursor, ParticipantPage, Preferences, Settings,
 };
 use tidings_core::error::{Code, FieldError, StoreError};
 use tidings_core::ids::{AppId, ConversationId, StreamId, UserId};
 use tidings_core::ports::store::{
     AddParticipants, ConversationStore, NewConversation, RemoveParticipant, UpdateParticipant,
+    UpdatePreferences,
 };
 use tidings_core::presence::Present;
 use tidings_core::sessions::Actor;
@@ -146,7 +149,7 @@ impl ConversationStore for SqliteStore {
     ) -> Result<ConversationPage, StoreError> {
         self.readers
             .read(move |reader| {
-                Ok(list::list_conversations(reader.user(viewer)?.rows(), viewer, filter, after, limit)?)
+                Ok(list::list_conversations(reader.user(viewer)?.rows(), viewer, &filter, after, limit)?)
             })
             .await
     }
@@ -175,9 +178,25 @@ impl ConversationStore for SqliteStore {
         self.writer.write(move |tx| update::update_participant(tx, update)).await
     }
 
+    async fn update_preferences(&self, update: UpdatePreferences) -> Result<Preferences, Error> {
+        self.writer.write(move |tx| preferences::update_preferences(tx, update)).await
+    }
+
     async fn remove_participant(&self, remove: RemoveParticipant) -> Result<(), Error> {
         self.writer.write(move |tx| remove::remove_participant(tx, &remove)).await
     }
+}
+
+/// The actor's present interval.
+pub(crate) fn get_present(
+    tx: &Tx<'_>,
+    actor: &Actor,
+    conversation: ConversationId,
+) -> Result<Membership, Failure<Error>> {
+    check_session(tx, actor)?;
+    let latest = tx.rows().intervals(conversation, actor.user, PRESENT)?.pop();
+    let me = latest.ok_or(Failure::Refused(Error::NotFound))?;
+    if me.state == MembershipState::Active { Ok(me) } else { Err(Failure::Refused(Error::NotParticipant)) }
 }
 
 fn check_session(tx: &Tx<'_>, actor: &Actor) -> Result<(), Failure<Error>> {

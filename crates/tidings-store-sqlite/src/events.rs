@@ -19,6 +19,7 @@ use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, Seq, SessionId, S
 use tidings_core::reactions::ReactionChange;
 use tidings_core::receipts::ReceiptKind;
 
+use crate::conversations::encode_preferences;
 use crate::rows::{int, log_id, pos, stream, unreadable};
 use crate::write::{Draft, Unexpected};
 
@@ -45,10 +46,11 @@ pub(crate) enum Kind {
     OwnDelivered = 13,
     UserUpdated = 14,
     ParticipantUpdated = 15,
+    PreferencesUpdated = 16,
 }
 
 impl Kind {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Sent,
         Self::ConversationCreated,
         Self::ParticipantJoined,
@@ -65,6 +67,7 @@ impl Kind {
         Self::OwnDelivered,
         Self::UserUpdated,
         Self::ParticipantUpdated,
+        Self::PreferencesUpdated,
     ];
 
     fn from_number(number: i64) -> Option<Self> {
@@ -246,6 +249,10 @@ fn encode(body: &EventBody) -> Result<(Kind, Value, Option<Vec<u8>>), Unexpected
                 ReceiptKind::Delivered => Kind::OwnDelivered,
             };
             (kind, id(conversation.as_bytes()), Some(receipts::encode_own(*from_pos, marks)))
+        }
+        EventBody::PreferencesUpdated { conversation, from_pos, preferences } => {
+            let data = encode_preferences(*from_pos, preferences)?;
+            (Kind::PreferencesUpdated, id(conversation.as_bytes()), Some(data))
         }
         EventBody::ConversationCreated { participants, .. } => {
             let first = participants.first();

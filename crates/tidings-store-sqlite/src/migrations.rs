@@ -11,30 +11,28 @@ struct Migration {
     number: i64,
     name: &'static str,
     sql: &'static str,
+    /// What SQL cannot do.
+    then: Option<fn(&Connection) -> rusqlite::Result<()>>,
 }
 
 const MIGRATIONS: &[Migration] = &[
-    Migration { number: 1, name: "initial", sql: include_str!("../migrations/0001_initial.sql") },
+    plain(1, "initial", include_str!("../migrations/0001_initial.sql")),
+    plain(2, "participant_counts", include_str!("../migrations/0002_participant_counts.sql")),
+    plain(3, "message_changes", include_str!("../migrations/0003_message_changes.sql")),
+    plain(4, "open_sessions", include_str!("../migrations/0004_open_sessions.sql")),
+    plain(5, "receipts", include_str!("../migrations/0005_receipts.sql")),
+    plain(6, "former_roles", include_str!("../migrations/0006_former_roles.sql")),
+    plain(7, "signals", include_str!("../migrations/0007_signals.sql")),
+    plain(8, "known_addresses", include_str!("../migrations/0008_known_addresses.sql")),
     Migration {
-        number: 2,
-        name: "participant_counts",
-        sql: include_str!("../migrations/0002_participant_counts.sql"),
-    },
-    Migration {
-        number: 3,
-        name: "message_changes",
-        sql: include_str!("../migrations/0003_message_changes.sql"),
-    },
-    Migration { number: 4, name: "open_sessions", sql: include_str!("../migrations/0004_open_sessions.sql") },
-    Migration { number: 5, name: "receipts", sql: include_str!("../migrations/0005_receipts.sql") },
-    Migration { number: 6, name: "former_roles", sql: include_str!("../migrations/0006_former_roles.sql") },
-    Migration { number: 7, name: "signals", sql: include_str!("../migrations/0007_signals.sql") },
-    Migration {
-        number: 8,
-        name: "known_addresses",
-        sql: include_str!("../migrations/0008_known_addresses.sql"),
+        then: Some(crate::accounts::write_all_words),
+        ..plain(9, "user_words", include_str!("../migrations/0009_user_words.sql"))
     },
 ];
+
+const fn plain(number: i64, name: &'static str, sql: &'static str) -> Migration {
+    Migration { number, name, sql, then: None }
+}
 
 /// Brings the schema to this program's, or says why it cannot be.
 pub(crate) fn migrate(conn: &Connection, now: Timestamp) -> Result<(), OpenError> {
@@ -72,6 +70,9 @@ fn list_applied(conn: &Connection) -> rusqlite::Result<Vec<(i64, [u8; 8])>> {
 fn run(conn: &Connection, migration: &Migration, checksum: [u8; 8], now: Timestamp) -> rusqlite::Result<()> {
     let transaction = conn.unchecked_transaction()?;
     transaction.execute_batch(migration.sql)?;
+    if let Some(then) = migration.then {
+        then(&transaction)?;
+    }
     transaction.execute(
         "INSERT INTO migration (number, name, checksum, at) VALUES (?1, ?2, ?3, ?4)",
         (migration.number, migration.name, checksum, now.0),
@@ -91,10 +92,10 @@ fn checksum(sql: &str) -> [u8; 8] {
 mod tests {
     use super::*;
 
-    const FIRST: Migration = Migration { number: 1, name: "first", sql: "CREATE TABLE a (x) STRICT_" };
+    const FIRST: Migration = plain(1, "first", "CREATE TABLE a (x) STRICT_");
 
     fn migration(number: i64, sql: &'static str) -> Migration {
-        Migration { number, name: "test", sql }
+        plain(number, "test", sql)
     }
 
     #[test]
@@ -180,5 +181,19 @@ mod tests {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
         let rows: Vec<(i64, i64, i64)> = rows.map(Result::unwrap).collect();
         assert_eq!(rows, [(1, 1, 3), (1, 2, 6), (2, 1, 4)]);
+    }
+
+    #[test]
+    fn who_has_an_account_already_is_found_by_name() {
+        let conn = Connection::open_in_memory().unwrap();
+        apply(&conn, &MIGRATIONS[..8], Timestamp(0)).unwrap();
+        let user = "INSERT INTO users (id, app_id, username, display_name, created_at)
+                    VALUES (zeroblob(16), 1, 'zhanna', 'ЖАННА D''Arc', 0)";
+        conn.execute(user, []).unwrap();
+        apply(&conn, MIGRATIONS, Timestamp(0)).unwrap();
+        let mut statement = conn.prepare("SELECT word FROM user_word ORDER BY word").unwrap();
+        let words: Vec<String> =
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(words, ["arc", "d", "zhanna", "жанна"]);
     }
 }

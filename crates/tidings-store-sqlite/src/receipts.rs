@@ -8,7 +8,7 @@ mod unread;
 pub(crate) use unread::unread_sql;
 
 use async_trait::async_trait;
-use tidings_core::conversations::{self, Head, Membership, MembershipState, unread};
+use tidings_core::conversations::{self, Head, Membership, unread};
 use tidings_core::error::{Code, FieldError, StoreError};
 use tidings_core::ids::{ConversationId, LogId, StreamId, UserId};
 use tidings_core::ports::store::{AdvanceMarks, MarkUnread, ReceiptStore};
@@ -16,7 +16,7 @@ use tidings_core::receipts::{Standing, UnreadList};
 use tidings_core::sessions::Actor;
 
 use crate::SqliteStore;
-use crate::conversations::PRESENT;
+use crate::conversations::get_present;
 use crate::rows::{bound, int};
 use crate::write::{Failure, Tx};
 
@@ -49,18 +49,9 @@ fn get_place(
     actor: &Actor,
     conversation: ConversationId,
 ) -> Result<(Membership, Head), Failure<conversations::Error>> {
-    if tx.has_ended(actor.session) {
-        return Err(Failure::Refused(conversations::Error::SessionEnded));
-    }
-    let not_found = || Failure::Refused(conversations::Error::NotFound);
-    let head = tx.head(StreamId::Conversation(conversation))?.ok_or_else(not_found)?;
-    let mut intervals = tx.rows().intervals(conversation, actor.user, PRESENT)?;
-    let me = intervals.pop().ok_or_else(not_found)?;
-    if me.state == MembershipState::Active {
-        Ok((me, head))
-    } else {
-        Err(Failure::Refused(conversations::Error::NotParticipant))
-    }
+    let me = get_present(tx, actor, conversation)?;
+    let head = tx.head(StreamId::Conversation(conversation))?;
+    Ok((me, head.ok_or(Failure::Refused(conversations::Error::NotFound))?))
 }
 
 fn no_such_message(detail: String) -> Failure<conversations::Error> {

@@ -61,6 +61,7 @@ macro_rules! store_contract {
                 another_app_has_its_own_users
                 a_new_user_is_the_first_event_of_their_own_stream
                 a_changed_account_is_told_to_ones_own_devices
+                a_user_is_found_by_the_beginnings_of_their_names
             }
             sessions {
                 a_refresh_token_becomes_the_next_one
@@ -181,6 +182,8 @@ macro_rules! store_contract {
                 a_walk_sees_each_conversation_once
                 only_those_one_is_in_and_of_the_kind_asked_for
                 every_view_in_the_list_is_the_view_alone
+                pinned_ones_come_first_and_archived_ones_are_told_apart
+                a_conversation_is_found_by_what_it_is_called
             }
             log {
                 the_log_is_dense_and_holds_what_was_published

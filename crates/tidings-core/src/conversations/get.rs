@@ -8,22 +8,28 @@ use crate::sessions::Actor;
 use super::{ConversationKind, ConversationView, Error};
 
 /// Which conversations a list shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConversationFilter {
     /// Only of this kind.
     pub kind: Option<ConversationKind>,
+    /// Only those that are archived, or that are not.
+    pub archived: Option<bool>,
+    /// Only those in whose title, or in the names of the person beside whom, each of these stands. In lower case.
+    pub words: Vec<String>,
 }
 
 /// The last entry of a page: the next one is after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConversationCursor {
-    /// Its order.
+    /// Whether it is pinned: those come first.
+    pub pinned: bool,
+    /// Its order among them.
     pub last_sent_log: LogId,
     /// Itself.
     pub conversation: ConversationId,
 }
 
-/// A page of conversations, latest first.
+/// A page of conversations: pinned ones first, then by the latest message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConversationPage {
     /// Those the asker is in.
@@ -48,7 +54,7 @@ impl Services {
         self.store.find_conversation(actor.user, id).await?.ok_or(Error::NotFound)
     }
 
-    /// A page of the conversations that the actor is in, latest first.
+    /// A page of the conversations that the actor is in: pinned ones first, then by the latest message.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a limit out of range.

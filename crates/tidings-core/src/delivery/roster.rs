@@ -202,7 +202,7 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::clock::Timestamp;
-    use crate::conversations::{Marks, Membership, MembershipState, Participant, Role};
+    use crate::conversations::{Marks, Membership, MembershipState, Participant, Preferences, Role};
     use crate::ids::{AppId, LogId, MessageId, Seq, SessionId, StreamId};
     use uuid::Uuid;
 
@@ -248,6 +248,7 @@ mod tests {
                 role: Role::Member,
                 state: MembershipState::Active,
                 marks: Marks::default(),
+                preferences: Preferences::default(),
             },
         }
     }

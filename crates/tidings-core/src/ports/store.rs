@@ -22,6 +22,7 @@ mod sessions;
 pub use accounts::{AccountStore, UpdateUser, UserChange};
 pub use conversations::{
     AddParticipants, ConversationStore, NewConversation, RemoveParticipant, UpdateParticipant,
+    UpdatePreferences,
 };
 pub use events::{
     CatchUp, CatchUpPage, EventStore, Interval, PageMax, ReadStreamError, SkippedStream, StreamPage,

@@ -213,7 +213,7 @@ mod tests {
     use super::*;
     use crate::accounts::User;
     use crate::clock::Timestamp;
-    use crate::conversations::{Marks, Membership, MembershipState, Participant, Role};
+    use crate::conversations::{Marks, Membership, MembershipState, Participant, Preferences, Role};
     use crate::events::EventBody;
     use crate::ids::{AppId, ConversationId, Epoch, Pos, Seq, SessionId};
     use uuid::Uuid;
@@ -267,6 +267,7 @@ mod tests {
             role: Role::Member,
             state: MembershipState::Active,
             marks: Marks::default(),
+            preferences: Preferences::default(),
         };
         event(log_id, stream, EventBody::ParticipantJoined(Participant { user, membership }))
     }

@@ -33,6 +33,11 @@ pub fn me(me: &User) -> wire::Me {
     }
 }
 
+/// People who were found.
+pub fn user_list(users: &[User]) -> wire::UserList {
+    wire::UserList { users: users.iter().map(user).collect() }
+}
+
 /// A change of one's own account.
 pub fn update_me(request: wire::UpdateMeRequest) -> UpdateUser {
     UpdateUser {

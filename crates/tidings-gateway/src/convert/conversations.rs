@@ -1,16 +1,18 @@
 //! Conversations and participants.
 
+use tidings_core::clock::Timestamp;
 use tidings_core::conversations::{
-    Conversation, ConversationPage, ConversationView, CreateConversation, Membership, PARTICIPANTS_SHOWN,
-    Participant, ParticipantPage, Settings,
+    Conversation, ConversationPage, ConversationView, CreateConversation, Error, Membership, Notify,
+    PARTICIPANTS_SHOWN, Participant, ParticipantPage, Preferences, PreferencesChange, Settings,
 };
+use tidings_core::error::{Code, FieldError};
 use tidings_core::ids::{Seq, UserId};
 use tidings_protocol::conversations as wire;
 
 use crate::cursor;
 
 use super::ids::read_id;
-use super::{accounts, messages};
+use super::{accounts, messages, moment};
 
 /// A conversation as one of its people sees it.
 pub fn conversation(view: &ConversationView) -> wire::Conversation {
@@ -62,12 +64,43 @@ fn my_participation(me: &Membership) -> wire::MyParticipation {
         read_seq: me.marks.read_seq.0,
         delivered_seq: me.marks.delivered_seq.0,
         history_from_seq: me.history_from_seq.0,
-        // Preferences are not served yet; these are what everybody begins with.
-        muted_until: None,
-        pinned: false,
-        archived: false,
-        notify: "all".to_owned(),
+        preferences: preferences(&me.preferences),
     }
+}
+
+/// What somebody has chosen.
+pub fn preferences(preferences: &Preferences) -> wire::Preferences {
+    wire::Preferences {
+        muted_until: moment(preferences.muted_until),
+        pinned: preferences.pinned,
+        archived: preferences.archived,
+        notify: preferences.notify.as_str().to_owned(),
+    }
+}
+
+/// What somebody chooses.
+pub fn preferences_change(request: &wire::PreferencesRequest) -> Result<PreferencesChange, Error> {
+    let mut errors = Vec::new();
+    let muted_until = request.muted_until.as_ref().map(|until| {
+        until.as_ref().and_then(|text| {
+            let until = Timestamp::parse_rfc3339(text);
+            if until.is_none() {
+                let detail = "a time like 2030-01-31T12:00:00Z, or null";
+                errors.push(FieldError::new("/mutedUntil", Code::BadFormat, detail));
+            }
+            until
+        })
+    });
+    let notify = request.notify.as_ref().and_then(|text| {
+        let notify = Notify::parse(text);
+        if notify.is_none() {
+            errors.push(FieldError::new("/notify", Code::BadFormat, "all, mentions or none"));
+        }
+        notify
+    });
+    let change =
+        PreferencesChange { muted_until, pinned: request.pinned, archived: request.archived, notify };
+    if errors.is_empty() { Ok(change) } else { Err(Error::Invalid(errors)) }
 }
 
 /// Somebody in a conversation.

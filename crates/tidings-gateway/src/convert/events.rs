@@ -48,6 +48,12 @@ fn body(event: &Event) -> wire::EventBody {
         EventBody::OwnMarks { conversation, kind, marks, .. } => {
             own_marks(event, *conversation, *kind, marks)
         }
+        EventBody::PreferencesUpdated { conversation, preferences, .. } => {
+            wire::EventBody::PreferencesUpdated(wire::PreferencesUpdated {
+                conversation_id: conversation.to_string(),
+                preferences: conversations::preferences(preferences),
+            })
+        }
         EventBody::Withheld => wire::EventBody::StreamAdvanced(wire::StreamAdvanced {}),
         EventBody::ConversationCreated { conversation, participants } => {
             // It begins empty: what was sent since has events of its own.

@@ -8,7 +8,7 @@ use tidings_core::conversations::{ConversationFilter, ConversationKind};
 use tidings_core::error::Code;
 use tidings_core::ids::ConversationId;
 use tidings_core::services::Services;
-use tidings_protocol::conversations::CreateConversationRequest;
+use tidings_protocol::conversations::{CreateConversationRequest, PreferencesRequest};
 
 use crate::answer::{Json, made};
 use crate::extract::{Authenticated, JsonBody, KeyHeader, NoQuery, PathId, RawQuery};
@@ -32,7 +32,7 @@ pub(super) async fn get_conversations(
     Authenticated(actor): Authenticated,
     query: RawQuery,
 ) -> Result<impl IntoResponse, Refused> {
-    let mut query = query.read(&["kind", "cursor", "limit"], &["q", "archived"]);
+    let mut query = query.read(&["q", "kind", "archived", "cursor", "limit"], &[]);
     let kind = query.text("kind").and_then(|text| {
         let kind = ConversationKind::parse(&text);
         if kind.is_none() {
@@ -40,10 +40,25 @@ pub(super) async fn get_conversations(
         }
         kind
     });
+    let archived = query.flag("archived");
+    let words = query.words("q", services.limits.query_chars_max);
     let (after, limit) = (cursor::from_query(&mut query), query.limit());
     query.finish()?;
-    let page = services.list_conversations(&actor, ConversationFilter { kind }, after, limit).await?;
+    let filter = ConversationFilter { kind, archived, words };
+    let page = services.list_conversations(&actor, filter, after, limit).await?;
     Ok(Json(convert::conversations::conversation_list(&page)))
+}
+
+pub(super) async fn put_preferences(
+    State(services): State<Arc<Services>>,
+    Authenticated(actor): Authenticated,
+    PathId(id): PathId<ConversationId>,
+    _: NoQuery,
+    JsonBody(request): JsonBody<PreferencesRequest>,
+) -> Result<impl IntoResponse, Refused> {
+    let change = convert::conversations::preferences_change(&request)?;
+    let preferences = services.update_preferences(&actor, id, change).await?;
+    Ok(Json(convert::conversations::preferences(&preferences)))
 }
 
 pub(super) async fn get_conversation(

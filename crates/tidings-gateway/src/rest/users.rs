@@ -10,7 +10,7 @@ use tidings_protocol::accounts::UpdateMeRequest;
 
 use crate::answer::Json;
 use crate::convert;
-use crate::extract::{Authenticated, JsonBody, NoQuery, PathId};
+use crate::extract::{Authenticated, JsonBody, NoQuery, PathId, RawQuery};
 use crate::problem::Refused;
 
 pub(super) async fn get_me(
@@ -30,6 +30,19 @@ pub(super) async fn patch_me(
 ) -> Result<impl IntoResponse, Refused> {
     let user = services.update_user(&actor, convert::accounts::update_me(request)).await?;
     Ok(Json(convert::accounts::me(&user)))
+}
+
+pub(super) async fn get_users(
+    State(services): State<Arc<Services>>,
+    Authenticated(actor): Authenticated,
+    query: RawQuery,
+) -> Result<impl IntoResponse, Refused> {
+    let mut query = query.read(&["q", "limit"], &[]);
+    let text = query.search("q", services.limits.query_chars_max).unwrap_or_default();
+    let limit = query.limit();
+    query.finish()?;
+    let users = services.search_users(&actor, &text, limit).await?;
+    Ok(Json(convert::accounts::user_list(&users)))
 }
 
 pub(super) async fn get_user(

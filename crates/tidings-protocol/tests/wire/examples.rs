@@ -10,16 +10,16 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use tidings_protocol::accounts::{
-    Me, PasswordRequest, RegisterRequest, UpdateMeRequest, UpdateSettings, User, UserSettings,
+    Me, PasswordRequest, RegisterRequest, UpdateMeRequest, UpdateSettings, User, UserList, UserSettings,
 };
 use tidings_protocol::conversations::{
     AddParticipantsRequest, AddedParticipants, Conversation, ConversationList, ConversationSettings,
-    CreateConversationRequest, MyParticipation, Participant, ParticipantList, SharedConversation,
-    UpdateParticipantRequest,
+    CreateConversationRequest, MyParticipation, Participant, ParticipantList, Preferences,
+    PreferencesRequest, SharedConversation, UpdateParticipantRequest,
 };
 use tidings_protocol::events::{
-    EventBody, Frame, MessageDeleted, ParticipantChange, ReactionChange, ReactionsChanged, SessionEnded,
-    StreamAdvanced,
+    EventBody, Frame, MessageDeleted, ParticipantChange, PreferencesUpdated, ReactionChange,
+    ReactionsChanged, SessionEnded, StreamAdvanced,
 };
 use tidings_protocol::messages::Message;
 use tidings_protocol::problem::{FieldProblem, Problem};
@@ -164,6 +164,23 @@ fn participant() -> Participant {
     }
 }
 
+pub fn preferences() -> Preferences {
+    Preferences { muted_until: some(AT), pinned: true, archived: false, notify: "all".into() }
+}
+
+pub fn preferences_request() -> PreferencesRequest {
+    PreferencesRequest {
+        muted_until: Some(None),
+        pinned: Some(true),
+        archived: Some(false),
+        notify: some("mentions"),
+    }
+}
+
+pub fn user_list() -> UserList {
+    UserList { users: vec![user()] }
+}
+
 pub fn conversation() -> Conversation {
     let me = MyParticipation {
         state: "member".into(),
@@ -171,10 +188,7 @@ pub fn conversation() -> Conversation {
         read_seq: 7,
         delivered_seq: 7,
         history_from_seq: 1,
-        muted_until: None,
-        pinned: false,
-        archived: false,
-        notify: "all".into(),
+        preferences: preferences(),
     };
     let last_message = Some(message());
     Conversation { shared: shared_conversation(), pos: 12, last_message, unread: 0, mentions: 0, me }
@@ -244,13 +258,19 @@ pub fn event_bodies() -> Vec<EventBody> {
         EventBody::ParticipantLeft(change(ALICE)),
         EventBody::ParticipantUpdated(ParticipantChange { role: "admin".into(), ..change(BOB) }),
         EventBody::UserUpdated(me()),
+        EventBody::PreferencesUpdated(PreferencesUpdated {
+            conversation_id: CONVERSATION.into(),
+            preferences: preferences(),
+        }),
         EventBody::SessionEnded(SessionEnded { session_id: SESSION.into() }),
     ]
 }
 
 pub fn frame(own: EventBody) -> Frame<EventBody> {
     let stream = match own {
-        EventBody::UserUpdated(_) | EventBody::SessionEnded(_) => format!("user:{ALICE}"),
+        EventBody::UserUpdated(_) | EventBody::PreferencesUpdated(_) | EventBody::SessionEnded(_) => {
+            format!("user:{ALICE}")
+        }
         _ => format!("conversation:{CONVERSATION}"),
     };
     Frame { stream, pos: 12, span: 1, at: AT.into(), next: some(TOKEN), own }

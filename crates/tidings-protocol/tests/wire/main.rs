@@ -59,7 +59,8 @@ fn requests() {
         .with("SendMessageRequest", &examples::send_message_request())
         .with("EditMessageRequest", &examples::edit_message_request())
         .with("ReactionRequest", &examples::reaction_request())
-        .with("MarkRequest", &examples::mark_request());
+        .with("MarkRequest", &examples::mark_request())
+        .with("PreferencesRequest", &examples::preferences_request());
     insta::assert_snapshot!(shapes.0);
 }
 
@@ -67,11 +68,13 @@ fn requests() {
 fn answers() {
     let shapes = Shapes::default()
         .with("User", &examples::user())
+        .with("UserList", &examples::user_list())
         .with("Me", &examples::me())
         .with("SignedIn", &examples::signed_in())
         .with("Tokens", &examples::tokens())
         .with("SessionList", &examples::session_list())
         .with("Conversation", &examples::conversation())
+        .with("Preferences", &examples::preferences())
         .with("ConversationList", &examples::conversation_list())
         .with("ParticipantList", &examples::participant_list())
         .with("AddedParticipants", &examples::added_participants())

@@ -8,6 +8,7 @@ use utoipa::OpenApi;
 #[derive(OpenApi)]
 #[openapi(components(schemas(
     accounts::User,
+    accounts::UserList,
     accounts::Me,
     accounts::UserSettings,
     accounts::UpdateMeRequest,
@@ -24,6 +25,8 @@ use utoipa::OpenApi;
     conversations::Conversation,
     conversations::ConversationSettings,
     conversations::MyParticipation,
+    conversations::Preferences,
+    conversations::PreferencesRequest,
     conversations::Participant,
     conversations::ConversationList,
     conversations::ParticipantList,
@@ -55,6 +58,7 @@ use utoipa::OpenApi;
     events::ReactionsChanged,
     events::StreamAdvanced,
     events::ParticipantChange,
+    events::PreferencesUpdated,
     events::SessionEnded,
     sync::SyncResponse,
     sync::SyncEvent,

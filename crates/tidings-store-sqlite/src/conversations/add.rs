@@ -2,7 +2,7 @@
 
 use tidings_core::conversations::{
     Conversation, ConversationKind, Error, Marks, Membership, MembershipState, NewcomerHistory, Participant,
-    Role,
+    Preferences, Role,
 };
 use tidings_core::events::EventBody;
 use tidings_core::ids::{ConversationId, Seq, StreamId, UserId};
@@ -119,6 +119,7 @@ fn insert_one(
         role: Role::Member,
         state: MembershipState::Active,
         marks: Marks::at_entry(head.last_seq, head.last_ord, head.last_all),
+        preferences: Preferences::default(),
     };
     membership::insert(tx.conn, &membership, count)?;
     tx.forget_sender(add.conversation, user);

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use tidings_core::conversations::{
     Conversation, ConversationKind, CreatedConversation, Error, Marks, Membership, MembershipState,
-    Participant, Role, Settings,
+    Participant, Preferences, Role, Settings,
 };
 use tidings_core::events::EventBody;
 use tidings_core::ids::{ConversationId, StreamId, UserId};
@@ -127,6 +127,7 @@ fn insert_participants(
             role: role_at_creation(conversation, user),
             state: MembershipState::Active,
             marks: Marks::at_entry(head.last_seq, head.last_ord, head.last_all),
+            preferences: Preferences::default(),
         };
         membership::insert(tx.conn, &membership, count)?;
         tx.forget_sender(new.id, user);

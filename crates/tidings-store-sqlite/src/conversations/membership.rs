@@ -5,6 +5,7 @@ use tidings_core::clock::Timestamp;
 use tidings_core::conversations::{Marks, Membership, MembershipState, Participant, ParticipantCursor, Role};
 use tidings_core::ids::{ConversationId, LogId, Pos, Seq, UserId};
 
+use super::preferences::preferences_of;
 use crate::rows::{Rows, bound, int, limit as sql_limit, log_id, named, opt_uint, pos, seq, uint};
 
 /// The position to read at in a transaction, which sees nothing that it should not.
@@ -14,7 +15,7 @@ pub(crate) const PRESENT: Pos = Pos(u64::MAX);
 pub(crate) const MEMBERSHIP: &str =
     "m.conversation, m.user, m.from_pos, m.to_pos, m.from_seq, m.to_seq, m.history_from_seq,
     m.from_log, m.to_log, m.joined_at, m.role, m.state, m.read_seq, m.read_ord, m.read_all, m.public_read_seq,
-    m.delivered_seq, m.marks_log";
+    m.delivered_seq, m.marks_log, m.preferences";
 
 impl Rows<'_> {
     /// All intervals of one user, first to last, as they were after the event at `at`: what came later has not begun,
@@ -130,6 +131,7 @@ impl Rows<'_> {
                 public_read_seq: seq(row, 15)?,
                 delivered_seq: seq(row, 16)?,
             },
+            preferences: preferences_of(row, 18)?,
         };
         self.move_marks(&mut membership, log_id(row, 17)?);
         Ok(membership)

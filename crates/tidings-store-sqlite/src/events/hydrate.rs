@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use tidings_core::clock::Timestamp;
-use tidings_core::conversations::{Marks, Membership, MembershipState, Participant, Role};
+use tidings_core::conversations::{Marks, Membership, MembershipState, Participant, Preferences, Role};
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, MessageId, StreamId, UserId};
 use tidings_core::reactions::ReactionChange;
 use tidings_core::receipts::ReceiptKind;
 
 use super::{EntryData, EventRow, Kind, RoleData, receipts};
-use crate::conversations::role_at_creation;
+use crate::conversations::{decode_preferences, role_at_creation};
 use crate::messages::Until;
 use crate::rows::{Rows, bound, unreadable};
 
@@ -44,6 +44,14 @@ impl Rows<'_> {
             Kind::MessagesDelivered => Ok(EventBody::MessagesDelivered(receipts::decode(event)?)),
             Kind::OwnRead => own_marks(event, ReceiptKind::Read),
             Kind::OwnDelivered => own_marks(event, ReceiptKind::Delivered),
+            Kind::PreferencesUpdated => {
+                let (from_pos, preferences) = decode_preferences(event)?;
+                Ok(EventBody::PreferencesUpdated {
+                    conversation: event.conversation()?,
+                    from_pos,
+                    preferences,
+                })
+            }
             Kind::ConversationCreated => self.created(event),
             Kind::ParticipantJoined => {
                 let joined = self.entered(event, conversation(event)?, event.user()?, Role::Member)?;
@@ -129,6 +137,7 @@ impl Rows<'_> {
             role,
             state: MembershipState::Active,
             marks: Marks::at_entry(row.from_seq.previous(), ord, all),
+            preferences: Preferences::default(),
             ..row
         };
         Ok(Participant { user: self.named_user(user)?, membership })

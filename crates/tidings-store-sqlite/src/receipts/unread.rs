@@ -11,7 +11,7 @@ use crate::heads::{HEAD, head_of};
 use crate::rows::{Rows, bound, later};
 
 /// Columns that [`MEMBERSHIP`] has.
-const HEAD_AT: usize = 18;
+const HEAD_AT: usize = 19;
 
 pub(crate) fn unread_sql() -> String {
     format!(

@@ -5,7 +5,7 @@ use tidings_core::clock::Timestamp;
 
 use crate::accounts::USER;
 use crate::migrations::migrate;
-use crate::{catch_up, conversations, events, messages, reactions, receipts, sessions};
+use crate::{accounts, catch_up, conversations, events, messages, reactions, receipts, sessions};
 
 fn plan(sql: &str) -> String {
     let conn = Connection::open_in_memory().unwrap();
@@ -104,6 +104,16 @@ fn a_username_is_found_by_its_index() {
     assert_plan(&sql, &["users USING INDEX users_username (app_id=? AND username=?)"]);
     let sql = format!("SELECT {USER} FROM users WHERE app_id = ?1 AND email = ?2");
     assert_plan(&sql, &["users USING INDEX users_email (app_id=? AND email=?)"]);
+}
+
+#[test]
+fn people_are_found_by_the_range_of_a_word() {
+    assert_plan(
+        accounts::WORDS_SQL,
+        &["SEARCH user_word USING PRIMARY KEY (app_id=? AND word>? AND word<?)"],
+    );
+    // Of an index that has nobody else.
+    assert!(plan(accounts::HIDDEN_SQL).contains("users USING INDEX users_hidden"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use tidings_core::events::EventBody;
 use tidings_core::ids::{AppId, Pos, StreamId};
 use tidings_core::ports::store::UserChange;
 
-use super::Desk;
+use super::{Desk, Person};
 
 fn with_email(user: User, email: &str) -> User {
     User { email: Some(email.to_owned()), ..user }
@@ -135,4 +135,34 @@ pub async fn a_changed_account_is_told_to_ones_own_devices(desk: Desk) {
     let late = desk.make.update(&alice.actor, UserChange::default());
     let refused = desk.silently(desk.store.update_user(late)).await;
     assert!(matches!(refused, Err(Error::SessionEnded)), "{refused:?}");
+}
+
+/// By the beginnings of all their names, also after they have changed; in their own app.
+pub async fn a_user_is_found_by_the_beginnings_of_their_names(desk: Desk) {
+    let [alice, alina, bob] = desk.people(["alice", "alina", "bob"]).await;
+    let search = async |words: &[&str]| -> Vec<String> {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        let found = desk.store.search_users(alice.user.app, words).await.unwrap();
+        let mut names: Vec<_> = found.into_iter().map(|user| user.username).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(search(&["ali"]).await, ["alice", "alina"]);
+    assert_eq!(search(&["lice"]).await, [""; 0], "not in the middle");
+    let rename = async |person: &Person, display_name: &str, last_name: Option<&str>| {
+        let (display_name, last_name) =
+            (Some(display_name.to_owned()), last_name.map(|name| Some(name.to_owned())));
+        let change = UserChange { display_name, last_name, ..UserChange::default() };
+        desk.store.update_user(desk.make.update(&person.actor, change)).await.unwrap();
+    };
+    rename(&bob, "Robert Liddell", Some("Alison")).await;
+    rename(&alina, "Alina Liddell", None).await;
+    assert_eq!(search(&["ali"]).await, ["alice", "alina", "bob"]);
+    assert_eq!(search(&["lidd", "rob"]).await, ["bob"]);
+    assert_eq!(search(&["liddell", "ali"]).await, ["alina", "bob"]);
+    rename(&bob, "Bob", None).await;
+    assert_eq!(search(&["rob"]).await, [""; 0], "what they were called is forgotten");
+    let elsewhere =
+        desk.store.search_users(AppId(alice.user.app.0 + 1), vec!["ali".to_owned()]).await.unwrap();
+    assert!(elsewhere.is_empty());
 }

@@ -1,8 +1,12 @@
-//! Lists of conversations: latest message first, each once.
+//! Lists of conversations: pinned ones first, then by the latest message, each once.
 
-use tidings_core::conversations::{ConversationFilter, ConversationKind};
-use tidings_core::ids::ConversationId;
+use tidings_core::conversations::{
+    ConversationFilter, ConversationKind, Error, Preferences, PreferencesChange,
+};
+use tidings_core::ids::{ConversationId, StreamId};
+use tidings_core::ports::store::{UpdatePreferences, UserChange};
 
+use super::desk::only;
 use super::{Desk, Person};
 
 async fn ids(desk: &Desk, viewer: &Person) -> Vec<ConversationId> {
@@ -80,7 +84,7 @@ pub async fn only_those_one_is_in_and_of_the_kind_asked_for(desk: Desk) {
         (ConversationKind::Group, group),
         (ConversationKind::SelfNotes, notes),
     ] {
-        let filter = ConversationFilter { kind: Some(kind) };
+        let filter = ConversationFilter { kind: Some(kind), ..ConversationFilter::default() };
         let page = desk.store.list_conversations(bob.id(), filter, None, 10).await.unwrap();
         let found: Vec<_> = page.conversations.iter().map(|view| view.conversation.id).collect();
         assert_eq!(found, [expected], "{kind:?}");
@@ -104,4 +108,82 @@ pub async fn every_view_in_the_list_is_the_view_alone(desk: Desk) {
             assert_eq!(desk.view(viewer, view.conversation.id).await, view);
         }
     }
+}
+
+async fn found(desk: &Desk, viewer: &Person, filter: ConversationFilter) -> Vec<ConversationId> {
+    let page = desk.store.list_conversations(viewer.id(), filter, None, 10).await.unwrap();
+    page.conversations.iter().map(|view| view.conversation.id).collect()
+}
+
+async fn prefer(
+    desk: &Desk,
+    person: &Person,
+    chat: ConversationId,
+    change: PreferencesChange,
+) -> Preferences {
+    let update = UpdatePreferences { actor: person.actor, conversation: chat, change, now: desk.make.now() };
+    desk.store.update_preferences(update).await.unwrap()
+}
+
+/// For oneself, in pages of every size, until one has left.
+pub async fn pinned_ones_come_first_and_archived_ones_are_told_apart(desk: Desk) {
+    let [alice, bob] = desk.people(["alice", "bob"]).await;
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        made.push(desk.group([&alice, &bob]).await);
+    }
+    let [a, b, c, d] = made[..] else { panic!("four") };
+    let pin = PreferencesChange { pinned: Some(true), ..PreferencesChange::default() };
+    let archive = PreferencesChange { archived: Some(true), ..PreferencesChange::default() };
+    let (pinned, events) = desk.publishes(prefer(&desk, &alice, a, pin)).await;
+    assert_eq!(pinned, Preferences { pinned: true, ..Preferences::default() });
+    assert_eq!(only(&events).stream, StreamId::User(alice.id()), "nobody else is told");
+    assert_eq!(desk.silently(prefer(&desk, &alice, a, pin)).await, pinned);
+    prefer(&desk, &alice, c, pin).await;
+    let both = prefer(&desk, &alice, c, archive).await;
+    assert_eq!((both.pinned, both.archived), (true, true), "the rest stays");
+    prefer(&desk, &alice, b, archive).await;
+    let expected = [c, a, d, b];
+    assert_eq!(ids(&desk, &alice).await, expected);
+    for limit in 1..=5 {
+        assert_eq!(walk(&desk, &alice, limit, None).await, expected, "pages of {limit}");
+    }
+    let archived =
+        |archived| ConversationFilter { archived: Some(archived), ..ConversationFilter::default() };
+    assert_eq!(found(&desk, &alice, archived(true)).await, [c, b]);
+    assert_eq!(found(&desk, &alice, archived(false)).await, [a, d]);
+    assert_eq!(ids(&desk, &bob).await, [d, c, b, a], "his are his own");
+    let desk = desk.reopen().await;
+    assert_eq!(ids(&desk, &alice).await, expected);
+    desk.add(&alice, a, [&bob]).await;
+    let eve = desk.person("eve").await;
+    let update = |person: &Person| {
+        let (actor, now) = (person.actor, desk.make.now());
+        desk.store.update_preferences(UpdatePreferences { actor, conversation: a, change: archive, now })
+    };
+    assert!(matches!(update(&eve).await, Err(Error::NotFound)));
+    desk.leave(&bob, a).await;
+    assert!(matches!(update(&bob).await, Err(Error::NotParticipant)));
+}
+
+/// All words, in any place and case: of the title of a group, of the other's names.
+pub async fn a_conversation_is_found_by_what_it_is_called(desk: Desk) {
+    let [alice, bob, zhanna] = desk.people(["alice", "bob", "zhanna"]).await;
+    let name = UserChange { display_name: Some("ЖАННА D'Arc".to_owned()), ..UserChange::default() };
+    let update = desk.make.update(&zhanna.actor, name);
+    desk.store.update_user(update).await.unwrap();
+    let group = desk.group([&alice, &bob]).await;
+    let direct = desk.direct(&alice, &zhanna).await.view.conversation.id;
+    let other = desk.direct(&alice, &bob).await.view.conversation.id;
+    let title = desk.view(&alice, group).await.conversation.title.unwrap().to_lowercase();
+    let called = |words: &[&str]| ConversationFilter {
+        words: words.iter().map(|word| (*word).to_owned()).collect(),
+        ..ConversationFilter::default()
+    };
+    assert_eq!(found(&desk, &alice, called(&["жанна", "d'ar"])).await, [direct]);
+    assert_eq!(found(&desk, &alice, called(&["hann"])).await, [direct], "by the username");
+    assert_eq!(found(&desk, &alice, called(&["bo"])).await, [other]);
+    assert_eq!(found(&desk, &zhanna, called(&["alice"])).await, [direct]);
+    assert_eq!(found(&desk, &alice, called(&[&title[1..3]])).await, [group]);
+    assert_eq!(found(&desk, &alice, called(&["жанна", "bob"])).await, []);
 }

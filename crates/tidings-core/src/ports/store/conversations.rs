@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::conversations::{
     self, ConversationCursor, ConversationFilter, ConversationKind, ConversationPage, ConversationView,
-    CreatedConversation, Membership, Participant, ParticipantCursor, ParticipantPage, Role,
+    CreatedConversation, Membership, Participant, ParticipantCursor, ParticipantPage, Preferences,
+    PreferencesChange, Role,
 };
 use crate::error::StoreError;
 use crate::idempotency::KeyedRequest;
@@ -77,6 +78,19 @@ pub struct UpdateParticipant {
     pub now: Timestamp,
 }
 
+/// What somebody chooses for a conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct UpdatePreferences {
+    /// For whom.
+    pub actor: Actor,
+    /// Where.
+    pub conversation: ConversationId,
+    /// What.
+    pub change: PreferencesChange,
+    /// The present.
+    pub now: Timestamp,
+}
+
 /// Conversations and memberships.
 #[async_trait]
 pub trait ConversationStore: Send + Sync + 'static {
@@ -109,7 +123,7 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// [`PRESENCE_NAMED_MAX`](crate::limits::PRESENCE_NAMED_MAX).
     async fn list_present(&self, conversation: ConversationId) -> Result<Vec<Present>, StoreError>;
 
-    /// The conversations that the viewer is in, latest message first.
+    /// The conversations that the viewer is in and that the filter takes: pinned ones first, then by the latest message.
     async fn list_conversations(
         &self,
         viewer: UserId,
@@ -146,6 +160,16 @@ pub trait ConversationStore: Send + Sync + 'static {
         &self,
         update: UpdateParticipant,
     ) -> Result<Participant, conversations::Error>;
+
+    /// Changes what the actor has chosen, with an event of their own stream; gives it as it is then. What is so already is
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`conversations::Error::NotFound`] to strangers, `NotParticipant`, `SessionEnded`.
+    async fn update_preferences(
+        &self,
+        update: UpdatePreferences,
+    ) -> Result<Preferences, conversations::Error>;
 
     /// Closes an interval, with an event. Who is out already stays out.
     ///

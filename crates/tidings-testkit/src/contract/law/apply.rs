@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use tidings_core::accounts::User;
-use tidings_core::conversations::{Conversation, Head, Membership, MembershipState, Participant, Role};
+use tidings_core::conversations::{
+    Conversation, Head, Membership, MembershipState, Participant, Preferences, Role,
+};
 use tidings_core::events::{Event, EventBody};
 use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, Seq, StreamId, UserId};
 use tidings_core::messages::{Deletion, Message};
@@ -220,6 +222,13 @@ pub fn apply(state: &mut State, event: &Event) {
             interval.marks = *marks;
             assert_eq!(marks.read_ord, ord_at(state, *conversation, marks.read_seq));
         }
+        (EventBody::PreferencesUpdated { conversation, from_pos, preferences }, StreamId::User(user)) => {
+            assert_eq!(event.actor, user);
+            let interval = state.open_interval(*conversation, user).expect("who chooses is in");
+            assert_eq!(interval.from_pos, *from_pos);
+            assert_ne!(interval.preferences, *preferences, "something has changed");
+            interval.preferences = *preferences;
+        }
         (body, stream) => panic!("an event in a stream of the wrong kind, {stream}: {body:?}"),
     }
 }
@@ -236,6 +245,7 @@ fn enter(state: &mut State, event: &Event, id: ConversationId, user: &User, memb
     assert_eq!((membership.to_pos, membership.to_seq, membership.to_log), (None, None, None));
     assert_eq!((membership.from_seq, membership.marks.read_ord), (head.last_seq.next(), head.last_ord));
     assert_eq!(membership.state, MembershipState::Active);
+    assert_eq!(membership.preferences, Preferences::default());
     assert!(state.open_interval(id, user.id).is_none(), "is in already");
     state.memberships.insert((id, user.id, event.pos), membership.clone());
 }

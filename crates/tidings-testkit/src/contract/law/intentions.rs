@@ -1,11 +1,11 @@
 //! Random intentions of a handful of people, the impossible and the repeated among them.
 
 use tidings_core::accounts::{Error as AccountError, SettingsChange};
-use tidings_core::conversations::{Error as ConversationError, Role};
+use tidings_core::conversations::{Error as ConversationError, PreferencesChange, Role};
 use tidings_core::error::{Refusal, StoreError};
 use tidings_core::ids::{ConversationId, MessageId, Seq, UserId};
 use tidings_core::ports::store::{
-    AddParticipants, AddReaction, AppendMessage, EditMessage, NewConversation, UserChange,
+    AddParticipants, AddReaction, AppendMessage, EditMessage, NewConversation, UpdatePreferences, UserChange,
 };
 
 use crate::builders::mixed;
@@ -30,6 +30,7 @@ pub(super) enum Intention {
     Mark { who: usize, chat: ConversationId, read: Option<Seq>, delivered: Option<Seq> },
     MarkUnread { who: usize, chat: ConversationId, seq: Seq },
     Change { who: usize, name: String, read_receipts: bool },
+    Prefer { who: usize, chat: ConversationId, change: PreferencesChange },
     Direct { who: usize, with: usize },
     Notes { who: usize },
     Group { who: usize, users: Vec<UserId>, key: Option<String> },
@@ -87,6 +88,7 @@ impl Intention {
             Self::Mark { .. } => "mark",
             Self::MarkUnread { .. } => "mark unread",
             Self::Change { .. } => "change",
+            Self::Prefer { .. } => "prefer",
             Self::Direct { .. } => "direct",
             Self::Notes { .. } => "notes",
             Self::Group { .. } => "group",
@@ -106,6 +108,7 @@ impl Intention {
             | Self::Add { chat, .. }
             | Self::Remove { chat, .. }
             | Self::Promote { chat, .. }
+            | Self::Prefer { chat, .. }
             | Self::Mark { chat, .. }
             | Self::MarkUnread { chat, .. } => Some(*chat),
             Self::Retry { append, .. } => Some(append.conversation),
@@ -198,8 +201,13 @@ impl Cast {
             let stale = self.one_in(6);
             return Intention::Send { who, chat: self.some_chat(), stale };
         }
-        match self.below(40) {
-            38.. => self.some_promotion(),
+        match self.below(42) {
+            40.. => {
+                let (pinned, archived) = (Some(self.one_in(2)), self.one_in(2).then(|| true));
+                let change = PreferencesChange { pinned, archived, ..PreferencesChange::default() };
+                Intention::Prefer { who, chat: self.some_chat(), change }
+            }
+            38 | 39 => self.some_promotion(),
             36 | 37 => {
                 let (name, read_receipts) = (format!("Name {}", self.below(3)), self.one_in(2));
                 Intention::Change { who, name, read_receipts }
@@ -324,6 +332,11 @@ impl Cast {
             }
             Intention::Change { who, name, read_receipts } => {
                 Outcome::of(self.change(desk, *who, name, *read_receipts).await, |()| is_silent())
+            }
+            Intention::Prefer { who, chat, change } => {
+                let (actor, now) = (self.people[*who].actor, desk.make.now());
+                let update = UpdatePreferences { actor, conversation: *chat, change: *change, now };
+                Outcome::of(desk.store.update_preferences(update).await, |_| is_silent())
             }
             Intention::Direct { who, with } => {
                 self.make(desk, desk.make.direct(&self.people[*who].actor, self.people[*with].id())).await

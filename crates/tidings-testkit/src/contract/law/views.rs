@@ -93,7 +93,9 @@ impl State {
     fn list(&self, viewer: UserId) -> Vec<ConversationView> {
         let views = self.conversations.keys().filter_map(|chat| self.view(viewer, *chat));
         let mut list: Vec<_> = views.filter(|view| view.me.to_pos.is_none()).collect();
-        list.sort_by_key(|view| (Reverse(view.last_sent_log), view.conversation.id));
+        list.sort_by_key(|view| {
+            (Reverse(view.me.preferences.pinned), Reverse(view.last_sent_log), view.conversation.id)
+        });
         list
     }
 
@@ -197,8 +199,9 @@ async fn assert_pages_match(desk: &Desk, state: &State, chat: ConversationId, vi
 
 async fn assert_list_matches(desk: &Desk, state: &State, viewer: UserId) {
     let list = desk.store.list_unread(viewer, ALL).await.unwrap();
-    let expected: Vec<_> = state
-        .list(viewer)
+    let mut by_message = state.list(viewer);
+    by_message.sort_by_key(|view| (Reverse(view.last_sent_log), view.conversation.id));
+    let expected: Vec<_> = by_message
         .iter()
         .filter(|view| view.unread > 0)
         .map(|view| UnreadConversation { conversation: view.conversation.id, unread: view.unread })
