@@ -264,6 +264,7 @@ const events = {
   "typing:stop": async ({ userId }) => say(`${await nameOf(userId)} has stopped writing.`),
   "presence:changed": async ({ userId, status }) => say(`${await nameOf(userId)} is ${status}.`),
   "presence:counted": ({ onlineCount }) => say(`${onlineCount} are here.`),
+  "signals:missed": () => watched && look(),
   async "sync:page"({ skipped, next }) {
     for (const { stream, pos } of cold ? [] : skipped) {
       const [kind, id] = stream.split(":");

@@ -65,6 +65,8 @@ async fn who_looks_sees_somebody_write() {
     // Her connection breaks in the middle of a word.
     types(&mut hers, &group).await;
     his.expect("typing:start").await;
+    ok(&mut her_phone, "conversation:close", json!({ "conversationId": group })).await;
+    his.expect_nothing().await;
     drop(hers);
     his.expect("typing:stop").await;
     for device in [&mut his, &mut her_phone, &mut carols] {
@@ -252,6 +254,7 @@ async fn in_a_large_group_people_are_counted() {
     let seen = open(&mut hers, group).await;
     assert_eq!((&seen["presence"], &seen["onlineCount"]), (&json!([]), &json!(1)));
     let mut his = bob.connect().await;
+    server.clock.advance_seconds(5);
     let counted = hers.expect("presence:counted").await;
     assert_eq!(counted, json!({ "conversationId": group, "onlineCount": 2 }));
     open(&mut his, group).await;
@@ -259,5 +262,53 @@ async fn in_a_large_group_people_are_counted() {
     assert_eq!(hers.expect("typing:start").await["userId"], bob.id);
     drop(his);
     hers.expect("typing:stop").await;
+    a_moment().await;
+    server.clock.advance_seconds(5);
     assert_eq!(hers.expect("presence:counted").await["onlineCount"], 1);
+}
+
+/// Whatever is sent without waiting for answers: to who may not look nothing is said, and of them nothing is shown.
+#[tokio::test]
+async fn who_does_not_wait_gets_in_no_sooner() {
+    let server = TestServer::start().await;
+    let [alice, bob, carol, eve] = server.users(["alice", "bob", "carol", "eve"]).await;
+    let group = alice.group_with("Band", &[&bob, &carol]).await;
+    let _ = alice.remove(&group, &carol).await;
+    let (mut his, mut carols, mut eves) = (bob.connect().await, carol.connect().await, eve.connect().await);
+    open(&mut his, &group).await;
+    let body = json!({ "conversationId": group });
+    for (device, code) in [(&mut carols, "not_participant"), (&mut eves, "not_found")] {
+        for _ in 0..20 {
+            let mut begun = Vec::new();
+            for name in ["conversation:open", "conversation:open", "typing:start", "conversation:open"] {
+                begun.push((name, device.begin(name, &body).await));
+            }
+            for (name, id) in begun {
+                let ack = device.ack(id).await;
+                let expected = if name == "typing:start" { "invalid" } else { code };
+                assert_eq!(ack["code"], expected, "{name}: {ack}");
+            }
+        }
+    }
+    his.expect_nothing().await;
+
+    // Who may is counted once, however it is said, and not any more when they are gone.
+    for _ in 0..20 {
+        let mut hers = alice.connect().await;
+        let mut begun = Vec::new();
+        for name in ["conversation:open", "conversation:close", "conversation:open", "conversation:open"] {
+            begun.push(hers.begin(name, &body).await);
+        }
+        for id in begun {
+            assert_eq!(hers.ack(id).await["ok"], true);
+        }
+        let mut other = alice.connect().await;
+        other.begin("conversation:open", &body).await;
+    }
+    ok(&mut his, "conversation:close", body).await;
+    let begun = std::time::Instant::now();
+    while server.stats().watched > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "somebody still looks");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

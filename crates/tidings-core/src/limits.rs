@@ -206,8 +206,8 @@ pub const TYPING_MS: i64 = 5_000;
 pub const TYPING_AGAIN_MS: i64 = 2_000;
 /// That somebody begins to write is told at most once in this time, in milliseconds.
 pub const TYPING_STARTS_MS: i64 = 1_000;
-/// People who write that are named to who opens a conversation.
-pub const TYPING_TOLD_MAX: usize = 100;
+/// People of a conversation who are shown writing at once; the others when one of them has stopped.
+pub const TYPING_TOLD_MAX: usize = 20;
 /// What has changed in who is here is told this often, in milliseconds.
 pub const SIGNALS_EVERY_MS: u64 = 500;
 /// Who has gone is thought to be here for this long, in milliseconds: most come back.
@@ -216,10 +216,14 @@ pub const PRESENCE_GRACE_MS: i64 = 20_000;
 pub const PRESENCE_NAMED_MAX: usize = 100;
 /// People of whom it is told at a time that they have come or gone; the others follow the next time.
 pub const PRESENCE_TOLD_MAX: usize = 2_000;
-/// People of large conversations that are counted at a time.
-pub const PRESENCE_COUNTED_MAX: usize = 10_000;
+/// People of large conversations that are counted within a second, of all together.
+pub const PRESENCE_COUNTED_A_SECOND: u32 = 20_000;
+/// One large conversation is counted at most this often, and remembered for so long after the last look, in milliseconds.
+pub const PRESENCE_COUNTED_MS: i64 = 5_000;
 /// People of whom one commit says when they were last seen.
 pub const LAST_SEEN_WRITTEN_MAX: usize = 128;
+/// People of whom it waits to be written when they were last seen; of more the oldest are forgotten.
+pub const LAST_SEEN_WAITING_MAX: usize = 200_000;
 /// Who does what how often is counted for so many at a time, each about 100 bytes.
 pub const RATE_KEYS_MAX: usize = 500_000;
 /// The first delay of who guesses passwords, in milliseconds; it doubles

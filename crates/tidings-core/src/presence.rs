@@ -3,7 +3,7 @@
 
 mod board;
 
-pub(crate) use board::{Board, Eyes, Hidden, Seen};
+pub(crate) use board::{Board, Eyes, Hidden, Loaded, Seen};
 
 use crate::clock::Timestamp;
 use crate::ids::UserId;

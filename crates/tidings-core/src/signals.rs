@@ -6,21 +6,23 @@
 
 mod open;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::accounts::User;
 use crate::clock::{Clock, Timestamp};
 use crate::error::StoreError;
 use crate::events::{Event, EventBody};
 use crate::ids::{ConversationId, StreamId, UserId};
-use crate::limits::{LAST_SEEN_WRITTEN_MAX, PRESENCE_COUNTED_MAX};
+use crate::limits::{LAST_SEEN_WAITING_MAX, LAST_SEEN_WRITTEN_MAX};
 use crate::ports::screens::Screens;
 use crate::ports::store::Store;
-use crate::presence::{Board, Eyes, Hidden, Presence, Status};
+use crate::presence::{Board, Eyes, Hidden, Presence, Present, Status};
 use crate::typing::Typing;
 
-pub use open::Opened;
+pub use open::{Opened, Watch};
 
 /// What somebody is shown of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct Signals {
     typing: Typing,
     hidden: Hidden,
     presence: Mutex<Board>,
+    /// Who has gone and when, to be written.
+    gone: Mutex<VecDeque<(UserId, Timestamp)>>,
 }
 
 impl Signals {
@@ -71,14 +75,18 @@ impl Signals {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, StoreError> {
         let hidden = Hidden::new(store.list_hidden().await?);
-        let (typing, presence) = (Typing::default(), Mutex::default());
-        Ok(Arc::new(Self { store, screens, clock, typing, hidden, presence }))
+        let (typing, presence, gone) = (Typing::default(), Mutex::default(), Mutex::default());
+        Ok(Arc::new(Self { store, screens, clock, typing, hidden, presence, gone }))
     }
 
     /// Somebody who has the conversation open begins to write, or goes on.
     pub fn start_typing(&self, conversation: ConversationId, user: UserId) {
         if !self.hidden.typing(user) {
-            self.typing.start(&*self.screens, conversation, user, self.clock.now());
+            self.typing.start(&*self.screens, conversation, user, &*self.clock);
+            // They may have been taken out since somebody looked.
+            if !self.screens.shows(conversation, user) {
+                self.stop_typing(conversation, user);
+            }
         }
     }
 
@@ -112,14 +120,13 @@ impl Signals {
     pub fn apply(&self, event: &Event) {
         match (&event.body, event.stream) {
             (EventBody::ParticipantJoined(participant), StreamId::Conversation(id)) => {
-                self.presence.lock().joined(&self.eyes(), id, participant.user.id);
+                let User { id: user, last_seen_at, .. } = participant.user;
+                self.presence.lock().joined(&self.eyes(), id, Present { user, last_seen_at });
             }
             (EventBody::ParticipantLeft { user, .. }, StreamId::Conversation(id)) => {
-                let closed = self.screens.close_for(id, user.id);
-                self.typing.stop(&*self.screens, id, user.id);
-                let mut presence = self.presence.lock();
-                presence.left(id, user.id);
-                presence.close(id, closed);
+                self.screens.close_for(id, user.id);
+                self.stop_typing(id, user.id);
+                self.presence.lock().left(id, user.id);
             }
             (EventBody::UserUpdated(user), _) => {
                 self.hidden.set(user.id, user.settings);
@@ -129,9 +136,9 @@ impl Signals {
         }
     }
 
-    /// What time has changed: called about twice a second. Tells what is news, once, and writes who was last seen when.
-    pub async fn tick(&self) {
-        self.typing.expire(&*self.screens, self.clock.now());
+    /// What time has changed: called about twice a second. Tells what is news, once.
+    pub fn tick(&self) {
+        self.typing.expire(&*self.screens, &*self.clock);
         let news = self.presence.lock().take_news(&self.eyes());
         for (signal, conversations) in &news.signals {
             let except = match signal {
@@ -140,48 +147,66 @@ impl Signals {
             };
             self.screens.signal(signal, conversations, except);
         }
-        self.write_last_seen(news.gone).await;
-        self.count().await;
+        self.screens.tell_missed();
+        let mut gone = self.gone.lock();
+        gone.extend(news.gone);
+        let too_many = gone.len().saturating_sub(LAST_SEEN_WAITING_MAX);
+        gone.drain(..too_many);
     }
 
-    /// Counts who is here in large conversations, one after another, as far as it goes this time.
-    async fn count(&self) {
-        let mut counted = 0;
-        let mut first = None;
-        while counted < PRESENCE_COUNTED_MAX {
-            let Some(conversation) = self.presence.lock().next_large() else { return };
-            if first == Some(conversation) {
-                return;
+    /// Counts who is here in one large conversation whose turn it is. Gives how many people were looked at.
+    pub async fn count_next(&self) -> usize {
+        let next = self.presence.lock().next_large(self.clock.now());
+        let Some(conversation) = next else { return 0 };
+        let people = match self.store.list_present(conversation).await {
+            Ok(people) => people,
+            Err(error) => {
+                tracing::warn!(%error, "who is here is not counted");
+                return 0;
             }
-            first = first.or(Some(conversation));
-            let people = match self.store.list_present(conversation).await {
-                Ok(people) => people,
-                Err(error) => return tracing::warn!(%error, "who is here is not counted"),
-            };
-            counted += people.len();
-            let online = self.eyes().count(&people);
-            if self.presence.lock().counted(conversation, online) {
-                let signal = Signal::PresenceCounted { conversation, online };
-                self.screens.signal(&signal, &[conversation], None);
-            }
+        };
+        let online = self.eyes().count(&people);
+        if self.presence.lock().counted(conversation, online) {
+            let signal = Signal::PresenceCounted { conversation, online };
+            self.screens.signal(&signal, &[conversation], None);
         }
+        people.len()
+    }
+
+    /// Writes down when some of those who have gone were last seen; what fails is tried again the next time. Gives how
+    /// many were written.
+    pub async fn write_last_seen(&self) -> usize {
+        let now = self.clock.now();
+        let some: Vec<_> = self.gone.lock().iter().take(LAST_SEEN_WRITTEN_MAX).copied().collect();
+        if some.is_empty() {
+            return 0;
+        }
+        let count = some.len();
+        if let Err(error) = self.store.set_last_seen(some, now).await {
+            tracing::warn!(%error, people = count, "when they were last seen is not written yet");
+            return 0;
+        }
+        // More may have come behind them, and the oldest may have gone.
+        let mut gone = self.gone.lock();
+        let written = count.min(gone.len());
+        gone.drain(..written);
+        count
+    }
+
+    /// Writes all of it, also of those who might still come back: the node stops.
+    pub async fn settle(&self) {
+        let gone = self.presence.lock().take_gone();
+        self.gone.lock().extend(gone);
+        while self.write_last_seen().await > 0 {}
+    }
+
+    /// Conversations that somebody has open.
+    #[must_use]
+    pub fn watched(&self) -> usize {
+        self.presence.lock().watched()
     }
 
     fn eyes(&self) -> Eyes<'_> {
         Eyes { screens: &*self.screens, hidden: &self.hidden, now: self.clock.now() }
-    }
-
-    /// Writes down when everybody who has gone was last seen, also those who might still come back: the node stops.
-    pub async fn settle(&self) {
-        let gone = self.presence.lock().take_gone();
-        self.write_last_seen(gone).await;
-    }
-
-    async fn write_last_seen(&self, gone: Vec<(UserId, Timestamp)>) {
-        for some in gone.chunks(LAST_SEEN_WRITTEN_MAX) {
-            if let Err(error) = self.store.set_last_seen(some.to_vec()).await {
-                tracing::warn!(%error, people = some.len(), "when they were last seen is not known");
-            }
-        }
     }
 }

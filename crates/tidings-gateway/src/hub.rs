@@ -16,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use tidings_core::clock::Timestamp;
 use tidings_core::events::Event;
 use tidings_core::fail_points::{FailPoint, reached};
-use tidings_core::ids::{ConversationId, SessionId, UserId};
+use tidings_core::ids::{SessionId, UserId};
 use tidings_core::ports::outbox::Outbox;
 use tidings_core::sync::Token;
 use tidings_socketio::Connection;
@@ -94,8 +94,7 @@ impl Hub {
         self.expiries.lock().insert(actor.expires_at, connection.clone());
     }
 
-    /// Gives the conversations that it had open.
-    pub(crate) fn unregister(&self, connection: &Connection<Member>) -> Vec<ConversationId> {
+    pub(crate) fn unregister(&self, connection: &Connection<Member>) {
         let actor = connection.state().actor();
         if let Some(slot) = self.shard(actor.user).write().get_mut(&actor.user) {
             slot.connections.retain(|other| other.id() != connection.id());
@@ -103,7 +102,7 @@ impl Hub {
         let mut expiries = self.expiries.lock();
         expiries.remove(connection.state().actor().expires_at, connection.id());
         drop(expiries);
-        self.close_all(connection)
+        self.close_all(connection);
     }
 
     /// The connection has shown another token of its session, which expires at this moment. Gives when it ends then; nothing

@@ -22,13 +22,13 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tidings_core::error::Code;
-use tidings_core::limits::{Limits, SIGNALS_EVERY_MS};
+use tidings_core::limits::{Limits, PRESENCE_COUNTED_A_SECOND, SIGNALS_EVERY_MS};
 use tidings_core::services::Services;
 use tidings_core::signals::Signals;
 use tidings_socketio::{
     CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Reply, Server,
 };
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use replay::Replays;
 
@@ -86,12 +86,39 @@ pub async fn watch_expiry(services: Arc<Services>, hub: Arc<Hub>) {
 
 /// Tells what time has changed in who writes and who is here, for ever. One task a node.
 pub async fn tell_signals(signals: Arc<Signals>) {
-    let mut every = tokio::time::interval(Duration::from_millis(SIGNALS_EVERY_MS));
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut every = every_round();
     loop {
         every.tick().await;
-        signals.tick().await;
+        signals.tick();
     }
+}
+
+/// Counts who is here in large conversations, so many a second, for ever. One task a node.
+pub async fn count_presence(signals: Arc<Signals>) {
+    let mut every = every_round();
+    loop {
+        every.tick().await;
+        let mut counted = signals.count_next().await;
+        while counted > 0 {
+            tokio::time::sleep(Duration::from_secs(counted as u64) / PRESENCE_COUNTED_A_SECOND).await;
+            counted = signals.count_next().await;
+        }
+    }
+}
+
+/// Writes down when people were last here, for ever. One task a node.
+pub async fn write_last_seen(signals: Arc<Signals>) {
+    let mut every = every_round();
+    loop {
+        every.tick().await;
+        while signals.write_last_seen().await > 0 {}
+    }
+}
+
+fn every_round() -> Interval {
+    let mut every = tokio::time::interval(Duration::from_millis(SIGNALS_EVERY_MS));
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    every
 }
 
 impl Handler for SocketHandler {
@@ -133,11 +160,8 @@ impl Handler for SocketHandler {
 
     fn disconnected(&self, connection: &Connection<Member>, reason: CloseReason) {
         let actor = &connection.state().actor();
-        let signals = &self.services.signals;
-        for conversation in self.hub.unregister(connection) {
-            signals.close(actor.user, conversation);
-        }
-        signals.departed(actor.user, connection.state().status());
+        self.hub.unregister(connection);
+        self.services.signals.departed(actor.user, connection.state().status());
         self.services.delivery.untrack(actor.user);
         tracing::debug!(user = %actor.user, connection = %connection.id(), reason = reason.code(), "a socket closed");
     }

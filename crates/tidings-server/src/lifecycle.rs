@@ -103,8 +103,9 @@ impl Running {
     /// What the node has counted since it was started.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let Node { store, delivery, hub, .. } = &self.node;
-        Stats { store: store.stats(), delivery: delivery.stats(), hub: hub.stats() }
+        let Node { store, delivery, hub, signals, .. } = &self.node;
+        let watched = signals.watched();
+        Stats { store: store.stats(), delivery: delivery.stats(), hub: hub.stats(), watched }
     }
 
     /// Returns when something ended that never should: the server cannot go on.

@@ -9,4 +9,6 @@ pub struct Stats {
     pub delivery: tidings_core::delivery::Stats,
     /// Frames.
     pub hub: tidings_gateway::hub::Stats,
+    /// Conversations that are open on some screen.
+    pub watched: usize,
 }

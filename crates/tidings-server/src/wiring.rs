@@ -11,7 +11,7 @@ use tidings_core::sessions::{AccessTokens, Revocations};
 use tidings_core::signals::Signals;
 use tidings_gateway::gateway::Gateway;
 use tidings_gateway::hub::Hub;
-use tidings_gateway::socket::{socket_server, tell_signals, watch_expiry};
+use tidings_gateway::socket::{count_presence, socket_server, tell_signals, watch_expiry, write_last_seen};
 use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
 use tokio::task::JoinSet;
 
@@ -88,6 +88,8 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
     tasks.spawn(Arc::clone(&delivery).run(log));
     tasks.spawn(watch_expiry(Arc::clone(&services), Arc::clone(&hub)));
     tasks.spawn(tell_signals(Arc::clone(&signals)));
+    tasks.spawn(count_presence(Arc::clone(&signals)));
+    tasks.spawn(write_last_seen(Arc::clone(&signals)));
     tasks.spawn(keys::watch(config.data_dir.clone(), Arc::clone(&access)));
     let sockets = Arc::new(socket_server(Arc::clone(&services), Arc::clone(&hub)));
     let gateway = Arc::new(Gateway::new(services, sockets));

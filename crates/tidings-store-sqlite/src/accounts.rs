@@ -76,8 +76,8 @@ impl AccountStore for SqliteStore {
         self.readers.read(|reader| Ok(list_hidden(reader.snapshot(&[])?.rows().conn)?)).await
     }
 
-    async fn set_last_seen(&self, seen: Vec<(UserId, Timestamp)>) -> Result<(), StoreError> {
-        self.writer.write(move |tx| set_last_seen(tx, &seen)).await
+    async fn set_last_seen(&self, seen: Vec<(UserId, Timestamp)>, now: Timestamp) -> Result<(), StoreError> {
+        self.writer.write(move |tx| set_last_seen(tx, &seen, now)).await
     }
 
     async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError> {
@@ -184,12 +184,17 @@ fn list_hidden(conn: &Connection) -> rusqlite::Result<Vec<(UserId, UserSettings)
     found.collect()
 }
 
-fn set_last_seen(tx: &mut Tx<'_>, seen: &[(UserId, Timestamp)]) -> Result<Change<()>, Failure<StoreError>> {
+fn set_last_seen(
+    tx: &mut Tx<'_>,
+    seen: &[(UserId, Timestamp)],
+    now: Timestamp,
+) -> Result<Change<()>, Failure<StoreError>> {
     let mut statement = tx.conn.prepare_cached(
-        "UPDATE users SET last_seen_at = ?2 WHERE id = ?1 AND (last_seen_at IS NULL OR last_seen_at < ?2)",
+        "UPDATE users SET last_seen_at = ?2
+         WHERE id = ?1 AND (last_seen_at IS NULL OR last_seen_at < ?2 OR last_seen_at > ?3)",
     )?;
     for (user, at) in seen {
-        statement.execute((user.as_bytes(), at.0))?;
+        statement.execute((user.as_bytes(), at.0.min(now.0), now.0))?;
     }
     Ok(Change::silent((), "who is here is told by signals"))
 }

@@ -42,7 +42,10 @@ pub(crate) const FIRST_SQL: &str = "SELECT user FROM reaction INDEXED BY reactio
     WHERE conversation = ?1 AND seq = ?2 AND emoji = ?3 ORDER BY log_id LIMIT ?4";
 
 pub(crate) const UNTIL_SQL: &str = "SELECT user FROM reaction INDEXED BY reaction_first
-    WHERE conversation = ?1 AND seq = ?2 AND emoji = ?3 AND log_id <= ?4 ORDER BY log_id";
+    WHERE conversation = ?1 AND seq = ?2 AND emoji = ?3 AND log_id <= ?4 ORDER BY log_id LIMIT ?5";
+
+pub(crate) const LATER_SQL: &str = "SELECT count(*) FROM reaction INDEXED BY reaction_first
+    WHERE conversation = ?1 AND seq = ?2 AND emoji = ?3 AND log_id > ?4";
 
 pub(crate) const OWN_SQL: &str =
     "SELECT emoji FROM reaction WHERE conversation = ?1 AND seq = ?2 AND user = ?3";
@@ -64,23 +67,23 @@ impl Rows<'_> {
     /// What is left of what was on it then.
     pub(crate) fn reactions_until(&self, id: MessageId, last: LogId) -> rusqlite::Result<Vec<Reaction>> {
         let mut emoji = self.conn.prepare_cached(
-            "SELECT emoji FROM reaction_count WHERE conversation = ?1 AND seq = ?2 AND first_log <= ?3
+            "SELECT emoji, count FROM reaction_count WHERE conversation = ?1 AND seq = ?2 AND first_log <= ?3
              ORDER BY first_log",
         )?;
+        let mut later = self.conn.prepare_cached(LATER_SQL)?;
         let mut users = self.conn.prepare_cached(UNTIL_SQL)?;
         let (conversation, seq) = key(&id);
         let mut rows = emoji.query((conversation, seq, bound(last.0)))?;
         let mut reactions = Vec::new();
         while let Some(row) = rows.next()? {
-            let emoji: String = row.get(0)?;
-            let found = users.query_map((conversation, seq, &emoji, bound(last.0)), |row| {
-                row.get(0).map(UserId::from_bytes)
-            })?;
-            let mut users = found.collect::<rusqlite::Result<Vec<_>>>()?;
-            let count = users.len() as u64;
-            users.truncate(USERS_SHOWN);
+            let (emoji, count): (String, _) = (row.get(0)?, uint(row, 1)?);
+            let place = (conversation, seq, &emoji, bound(last.0));
+            let count = count.saturating_sub(later.query_row(place, |row| uint(row, 0))?);
             // Those who brought it may have taken it away since.
             if count > 0 {
+                let place = (conversation, seq, &emoji, bound(last.0), limit(USERS_SHOWN));
+                let users = users.query_map(place, |row| row.get(0).map(UserId::from_bytes))?;
+                let users = users.collect::<rusqlite::Result<_>>()?;
                 reactions.push(Reaction { emoji, count, users, mine: false });
             }
         }

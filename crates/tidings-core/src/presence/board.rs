@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 use crate::accounts::UserSettings;
 use crate::clock::Timestamp;
 use crate::ids::{ConversationId, UserId};
-use crate::limits::{PRESENCE_GRACE_MS, PRESENCE_NAMED_MAX, PRESENCE_TOLD_MAX};
+use crate::limits::{PRESENCE_COUNTED_MS, PRESENCE_GRACE_MS, PRESENCE_NAMED_MAX, PRESENCE_TOLD_MAX};
 use crate::ports::screens::Screens;
 use crate::signals::Signal;
 
@@ -43,11 +43,19 @@ struct Watched {
 #[derive(Debug)]
 enum People {
     /// The store is being asked; who has come and gone meanwhile, in order.
-    Asked(Vec<(UserId, bool)>),
+    Asked(Vec<(UserId, Option<Present>)>),
     /// Each is named.
     Few(Vec<UserId>),
-    /// They are counted: so many were here.
-    Many(usize),
+    /// They are counted.
+    Many(Counted),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    /// So many were here
+    online: usize,
+    /// then, or when the last who looked has gone.
+    at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -62,6 +70,15 @@ struct Person {
 struct Gone {
     at: Timestamp,
     was: Status,
+}
+
+/// Who is in, as the store says.
+#[derive(Debug)]
+pub(crate) enum Loaded {
+    /// Each of them.
+    Few(Vec<Present>),
+    /// So many are here.
+    Many(usize),
 }
 
 /// What somebody sees who begins to look.
@@ -102,6 +119,11 @@ impl Hidden {
 }
 
 impl Board {
+    /// Conversations at which somebody looks.
+    pub fn watched(&self) -> usize {
+        self.watched.values().filter(|watched| watched.screens > 0).count()
+    }
+
     /// One more connection looks. False where the store has to be asked who is in: then [`Self::load`] follows.
     pub fn begin(&mut self, conversation: ConversationId) -> bool {
         let asked = || Watched { screens: 0, people: People::Asked(Vec::new()) };
@@ -110,66 +132,70 @@ impl Board {
         !matches!(watched.people, People::Asked(_))
     }
 
-    /// So many connections do not look any more.
-    pub fn close(&mut self, conversation: ConversationId, screens: usize) {
+    /// A connection does not look any more. How many are here of many is remembered for a while.
+    pub fn close(&mut self, conversation: ConversationId, now: Timestamp) {
         let Some(watched) = self.watched.get_mut(&conversation) else { return };
-        watched.screens = watched.screens.saturating_sub(screens);
-        if watched.screens == 0
-            && let Some(Watched { people: People::Few(users), .. }) = self.watched.remove(&conversation)
-        {
-            users.into_iter().for_each(|user| self.forget(conversation, user));
+        watched.screens = watched.screens.saturating_sub(1);
+        match &mut watched.people {
+            _ if watched.screens > 0 => {}
+            People::Many(counted) => counted.at = now,
+            People::Asked(_) | People::Few(_) => {
+                if let Some(Watched { people: People::Few(users), .. }) = self.watched.remove(&conversation) {
+                    users.into_iter().for_each(|user| self.forget(conversation, user));
+                }
+            }
         }
     }
 
     /// Takes in who is in, if nobody else has asked meanwhile.
-    pub fn load(&mut self, eyes: &Eyes<'_>, conversation: ConversationId, mut present: Vec<Present>) {
+    pub fn load(&mut self, eyes: &Eyes<'_>, conversation: ConversationId, loaded: Loaded) {
         let Some(Watched { people: People::Asked(changes), .. }) = self.watched.get_mut(&conversation) else {
             return;
         };
-        for (user, is_in) in std::mem::take(changes) {
-            present.retain(|one| one.user != user);
-            if is_in {
-                present.push(Present { user, last_seen_at: None });
+        let changes = std::mem::take(changes);
+        let people = match loaded {
+            Loaded::Many(online) => {
+                self.large.push_back(conversation);
+                People::Many(Counted { online, at: eyes.now })
             }
-        }
-        let people = if present.len() > PRESENCE_NAMED_MAX {
-            self.count_from_now(conversation);
-            People::Many(eyes.count(&present))
-        } else {
-            present.iter().for_each(|one| self.know(eyes, conversation, *one));
-            People::Few(present.into_iter().map(|one| one.user).collect())
+            Loaded::Few(mut present) => {
+                for (user, change) in changes {
+                    present.retain(|one| one.user != user);
+                    present.extend(change);
+                }
+                present.iter().for_each(|one| self.know(eyes, conversation, *one));
+                People::Few(present.into_iter().map(|one| one.user).collect())
+            }
         };
         if let Some(watched) = self.watched.get_mut(&conversation) {
             watched.people = people;
         }
     }
 
-    /// How it is now.
-    pub fn seen(&self, eyes: &Eyes<'_>, conversation: ConversationId) -> Seen {
+    /// How it is now, as all others who look have been told: what is pending comes as a signal.
+    pub fn seen(&self, conversation: ConversationId) -> Seen {
         match self.watched.get(&conversation).map(|watched| &watched.people) {
             Some(People::Few(users)) => {
-                let known =
-                    users.iter().filter_map(|user| self.people.get(user).map(|person| (user, person)));
-                let presence: Vec<_> =
-                    known.map(|(user, person)| self.presence(eyes, *user, person.last_seen_at)).collect();
+                let known = users.iter().filter_map(|user| self.people.get(user));
+                let presence: Vec<_> = known.map(|person| person.shown).collect();
                 let online = presence.iter().filter(|one| one.status != Status::Offline).count();
                 Seen { presence, online }
             }
-            Some(People::Many(online)) => Seen { presence: Vec::new(), online: *online },
+            Some(People::Many(counted)) => Seen { presence: Vec::new(), online: counted.online },
             Some(People::Asked(_)) | None => Seen::default(),
         }
     }
 
-    pub fn joined(&mut self, eyes: &Eyes<'_>, conversation: ConversationId, user: UserId) {
+    pub fn joined(&mut self, eyes: &Eyes<'_>, conversation: ConversationId, present: Present) {
+        let user = present.user;
         match self.watched.get_mut(&conversation).map(|watched| &mut watched.people) {
-            Some(People::Asked(changes)) => changes.push((user, true)),
+            Some(People::Asked(changes)) => changes.push((user, Some(present))),
             Some(People::Few(users)) if !users.contains(&user) => {
                 users.push(user);
                 let is_large = users.len() > PRESENCE_NAMED_MAX;
-                self.know(eyes, conversation, Present { user, last_seen_at: None });
-                self.touched.insert(user);
+                self.know(eyes, conversation, present);
                 if is_large {
-                    self.stop_naming(conversation);
+                    self.stop_naming(eyes, conversation);
                 }
             }
             _ => {}
@@ -178,7 +204,7 @@ impl Board {
 
     pub fn left(&mut self, conversation: ConversationId, user: UserId) {
         match self.watched.get_mut(&conversation).map(|watched| &mut watched.people) {
-            Some(People::Asked(changes)) => changes.push((user, false)),
+            Some(People::Asked(changes)) => changes.push((user, None)),
             Some(People::Few(users)) => {
                 users.retain(|other| *other != user);
                 self.forget(conversation, user);
@@ -237,11 +263,21 @@ impl Board {
         news
     }
 
-    /// A large conversation that somebody looks at, each in its turn.
-    pub fn next_large(&mut self) -> Option<ConversationId> {
-        while let Some(conversation) = self.large.pop_front() {
-            if let Some(People::Many(_)) = self.watched.get(&conversation).map(|watched| &watched.people) {
-                self.large.push_back(conversation);
+    /// A large conversation that has not been counted for a while, each in its turn. One at which nobody has looked since is
+    /// forgotten.
+    pub fn next_large(&mut self, now: Timestamp) -> Option<ConversationId> {
+        for _ in 0..self.large.len() {
+            let conversation = self.large.pop_front()?;
+            let Some(watched) = self.watched.get_mut(&conversation) else { continue };
+            let People::Many(counted) = &mut watched.people else { continue };
+            let is_fresh = (0..PRESENCE_COUNTED_MS).contains(&(now.0 - counted.at.0));
+            if !is_fresh && watched.screens == 0 {
+                self.watched.remove(&conversation);
+                continue;
+            }
+            self.large.push_back(conversation);
+            if !is_fresh {
+                counted.at = now;
                 return Some(conversation);
             }
         }
@@ -251,7 +287,7 @@ impl Board {
     /// So many of its people are here now. Whether that is news.
     pub fn counted(&mut self, conversation: ConversationId, now_online: usize) -> bool {
         match self.watched.get_mut(&conversation).map(|watched| &mut watched.people) {
-            Some(People::Many(online)) => std::mem::replace(online, now_online) != now_online,
+            Some(People::Many(counted)) => std::mem::replace(&mut counted.online, now_online) != now_online,
             _ => false,
         }
     }
@@ -279,19 +315,14 @@ impl Board {
         }
     }
 
-    fn stop_naming(&mut self, conversation: ConversationId) {
+    /// Too many for that; until nobody looks any more.
+    fn stop_naming(&mut self, eyes: &Eyes<'_>, conversation: ConversationId) {
         let Some(watched) = self.watched.get_mut(&conversation) else { return };
-        if let People::Few(users) = std::mem::replace(&mut watched.people, People::Many(0)) {
-            users.into_iter().for_each(|user| self.forget(conversation, user));
-            self.count_from_now(conversation);
-        }
-    }
-
-    /// It may still have its turn from the last time that somebody looked.
-    fn count_from_now(&mut self, conversation: ConversationId) {
-        if !self.large.contains(&conversation) {
-            self.large.push_back(conversation);
-        }
+        let People::Few(users) = &watched.people else { return };
+        let people: Vec<_> = users.iter().map(|user| Present { user: *user, last_seen_at: None }).collect();
+        watched.people = People::Many(Counted { online: eyes.count(&people), at: eyes.now });
+        people.iter().for_each(|one| self.forget(conversation, one.user));
+        self.large.push_back(conversation);
     }
 
     /// What is shown of somebody whom the store has seen last at a moment.

@@ -155,9 +155,13 @@ impl Screens for Shown {
         Status::Offline
     }
 
-    fn close_for(&self, _: ConversationId, _: UserId) -> usize {
-        0
+    fn shows(&self, _: ConversationId, _: UserId) -> bool {
+        false
     }
+
+    fn close_for(&self, _: ConversationId, _: UserId) {}
+
+    fn tell_missed(&self) {}
 }
 
 impl Shown {

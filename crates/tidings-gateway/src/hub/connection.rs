@@ -32,6 +32,8 @@ pub struct Member {
     screen: Mutex<Screen>,
     /// Nobody looks at it.
     is_away: AtomicBool,
+    /// Signals have passed it by.
+    has_missed: AtomicBool,
     queue_bytes_max: usize,
     _place: Place,
 }
@@ -39,8 +41,19 @@ pub struct Member {
 /// What is on a connection's screen.
 #[derive(Debug, Default)]
 pub struct Screen {
-    open: Vec<ConversationId>,
+    shown: Vec<Shown>,
+    /// How many there have been: each has its number.
+    openings: u64,
     has_ended: bool,
+}
+
+/// A conversation on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shown {
+    conversation: ConversationId,
+    opening: u64,
+    /// Until then its signals are not shown, and nobody writes there.
+    is_admitted: bool,
 }
 
 /// What happens to a live frame.
@@ -74,6 +87,7 @@ impl Member {
             gate,
             screen: Mutex::default(),
             is_away: AtomicBool::new(false),
+            has_missed: AtomicBool::new(false),
             queue_bytes_max,
             _place: place,
         }
@@ -135,7 +149,17 @@ impl Member {
 
     /// Whether it has the conversation open.
     pub fn has_open(&self, conversation: ConversationId) -> bool {
-        self.screen.lock().open.contains(&conversation)
+        self.screen.lock().shown.iter().any(|shown| shown.conversation == conversation && shown.is_admitted)
+    }
+
+    /// Whether it has any open.
+    pub fn shows_something(&self) -> bool {
+        !self.screen.lock().shown.is_empty()
+    }
+
+    /// Whether signals have passed it by. Gives whether that has changed.
+    pub fn set_missed(&self, has_missed: bool) -> bool {
+        self.has_missed.swap(has_missed, Ordering::Relaxed) != has_missed
     }
 
     /// Whether somebody looks at it.
@@ -185,26 +209,41 @@ impl Member {
 impl Screen {
     pub(super) fn open(&mut self, conversation: ConversationId, max: usize) -> Opening {
         if self.has_ended {
-            Opening::Ended
-        } else if self.open.contains(&conversation) {
-            Opening::Open
-        } else if self.open.len() >= max {
-            Opening::Full
-        } else {
-            self.open.push(conversation);
-            Opening::Begun
+            return Opening::Ended;
         }
+        if let Some(shown) = self.shown.iter().find(|shown| shown.conversation == conversation) {
+            return if shown.is_admitted { Opening::Open } else { Opening::Waits };
+        }
+        if self.shown.len() >= max {
+            return Opening::Full;
+        }
+        self.openings += 1;
+        self.shown.push(Shown { conversation, opening: self.openings, is_admitted: false });
+        Opening::Begun(self.openings)
+    }
+
+    /// Gives whether that opening was still there.
+    pub(super) fn admit(&mut self, conversation: ConversationId, opening: u64) -> bool {
+        let mut shown = self.shown.iter_mut();
+        let found = shown.find(|shown| shown.conversation == conversation && shown.opening == opening);
+        found.map(|shown| shown.is_admitted = true).is_some()
+    }
+
+    /// Whether that opening was neither admitted nor closed.
+    pub(super) fn is_waiting(&self, conversation: ConversationId, opening: u64) -> bool {
+        let waiting = Shown { conversation, opening, is_admitted: false };
+        self.shown.contains(&waiting)
     }
 
     /// Gives whether it was there.
     pub(super) fn close(&mut self, conversation: ConversationId) -> bool {
-        let index = self.open.iter().position(|open| *open == conversation);
-        index.map(|index| self.open.swap_remove(index)).is_some()
+        let index = self.shown.iter().position(|shown| shown.conversation == conversation);
+        index.map(|index| self.shown.swap_remove(index)).is_some()
     }
 
     /// Nothing is opened any more. Gives what was open.
     pub(super) fn end(&mut self) -> Vec<ConversationId> {
         self.has_ended = true;
-        std::mem::take(&mut self.open)
+        std::mem::take(&mut self.shown).into_iter().map(|shown| shown.conversation).collect()
     }
 }

@@ -1,15 +1,15 @@
 //! Which connections have which conversation open: where signals go.
 //!
 //! A connection's own list is changed under its lock, and the index of the conversation within it; so both agree, and
-//! a connection that has gone opens nothing any more.
+//! a connection that has gone opens nothing any more. A watch is dropped when nothing of this is locked.
 
 use std::collections::{HashMap, HashSet};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tidings_core::ids::{ConversationId, UserId};
 use tidings_core::ports::screens::Screens;
 use tidings_core::presence::Status;
-use tidings_core::signals::Signal;
+use tidings_core::signals::{Signal, Watch};
 use tidings_socketio::{Connection, SharedFrame};
 
 use crate::convert::signals;
@@ -20,21 +20,26 @@ use super::{Hub, Member, SHARDS};
 /// A connection that has a conversation open.
 struct Viewer {
     connection: Connection<Member>,
-    /// Whether it may: until that is known nothing is shown.
-    is_admitted: bool,
+    opening: u64,
+    /// Nothing is shown until it is known that it may.
+    watch: Option<Watch>,
 }
 
 /// Viewers by conversation.
 pub(super) struct Index {
     shards: Vec<RwLock<HashMap<ConversationId, Vec<Viewer>>>>,
+    /// Connections that signals have passed by.
+    missed: Mutex<Vec<Connection<Member>>>,
 }
 
 /// What opening a conversation on a connection comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// It is on the list, and waits to be admitted.
-    Begun,
-    /// It was already.
+    /// It is on the list under this number, and waits to be admitted.
+    Begun(u64),
+    /// It waits already.
+    Waits,
+    /// It is open.
     Open,
     /// There are as many as may be.
     Full,
@@ -44,7 +49,7 @@ pub(crate) enum Opening {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect(), missed: Mutex::default() }
     }
 }
 
@@ -54,23 +59,20 @@ impl Index {
         &self.shards[usize::from(conversation.as_bytes()[15]) % SHARDS]
     }
 
-    fn insert(&self, conversation: ConversationId, connection: &Connection<Member>) {
-        let viewer = Viewer { connection: connection.clone(), is_admitted: false };
+    fn insert(&self, conversation: ConversationId, connection: &Connection<Member>, opening: u64) {
+        let viewer = Viewer { connection: connection.clone(), opening, watch: None };
         self.shard(conversation).write().entry(conversation).or_default().push(viewer);
     }
 
-    /// Gives whether it had been admitted.
-    fn remove(&self, conversation: ConversationId, connection: &Connection<Member>) -> bool {
+    fn remove(&self, conversation: ConversationId, connection: &Connection<Member>) -> Option<Watch> {
         let mut shard = self.shard(conversation).write();
-        let Some(viewers) = shard.get_mut(&conversation) else { return false };
-        let Some(index) = viewers.iter().position(|viewer| viewer.connection.id() == connection.id()) else {
-            return false;
-        };
+        let viewers = shard.get_mut(&conversation)?;
+        let index = viewers.iter().position(|viewer| viewer.connection.id() == connection.id())?;
         let removed = viewers.swap_remove(index);
         if viewers.is_empty() {
             shard.remove(&conversation);
         }
-        removed.is_admitted
+        removed.watch
     }
 }
 
@@ -84,32 +86,72 @@ impl Hub {
     ) -> Opening {
         let mut screen = connection.state().screen();
         let opening = screen.open(conversation, max);
-        if opening == Opening::Begun {
-            self.screens.insert(conversation, connection);
+        if let Opening::Begun(number) = opening {
+            self.screens.insert(conversation, connection, number);
         }
         opening
     }
 
-    /// Lets it see. False where it was closed meanwhile.
-    pub(crate) fn admit(&self, connection: &Connection<Member>, conversation: ConversationId) -> bool {
-        let _screen = connection.state().screen();
-        let mut shard = self.screens.shard(conversation).write();
-        let mut viewers = shard.get_mut(&conversation).into_iter().flatten();
-        let found = viewers.find(|viewer| viewer.connection.id() == connection.id());
-        found.map(|viewer| viewer.is_admitted = true).is_some()
-    }
-
-    /// Gives whether it was open.
-    pub(crate) fn close(&self, connection: &Connection<Member>, conversation: ConversationId) -> bool {
+    /// Lets that opening see. False where it was closed meanwhile.
+    pub(crate) fn admit(
+        &self,
+        connection: &Connection<Member>,
+        conversation: ConversationId,
+        opening: u64,
+        watch: Watch,
+    ) -> bool {
         let mut screen = connection.state().screen();
-        screen.close(conversation) && self.screens.remove(conversation, connection)
+        if screen.admit(conversation, opening) {
+            let mut shard = self.screens.shard(conversation).write();
+            let mut viewers = shard.get_mut(&conversation).into_iter().flatten();
+            if let Some(viewer) =
+                viewers.find(|viewer| viewer.opening == opening && viewer.connection.id() == connection.id())
+            {
+                viewer.watch = Some(watch);
+                return true;
+            }
+        }
+        drop(screen);
+        drop(watch);
+        false
     }
 
-    /// The connection has gone. Gives what it had open.
-    pub(super) fn close_all(&self, connection: &Connection<Member>) -> Vec<ConversationId> {
-        let mut open = connection.state().screen().end();
-        open.retain(|conversation| self.screens.remove(*conversation, connection));
-        open
+    /// It is not on the list any more.
+    pub(crate) fn close(&self, connection: &Connection<Member>, conversation: ConversationId) {
+        let mut screen = connection.state().screen();
+        let watch =
+            if screen.close(conversation) { self.screens.remove(conversation, connection) } else { None };
+        drop(screen);
+        drop(watch);
+    }
+
+    /// The same, if it is still that opening.
+    pub(crate) fn abandon(
+        &self,
+        connection: &Connection<Member>,
+        conversation: ConversationId,
+        opening: u64,
+    ) {
+        let mut screen = connection.state().screen();
+        if screen.is_waiting(conversation, opening) && screen.close(conversation) {
+            // It was not admitted: there is no watch.
+            self.screens.remove(conversation, connection);
+        }
+    }
+
+    /// The connection has gone.
+    pub(super) fn close_all(&self, connection: &Connection<Member>) {
+        let open = connection.state().screen().end();
+        let removed = open.into_iter().map(|conversation| self.screens.remove(conversation, connection));
+        let watches: Vec<_> = removed.collect();
+        drop(watches);
+    }
+
+    /// That a signal has passed it by is told later.
+    fn note_missed(&self, connection: &Connection<Member>) {
+        if connection.state().set_missed(true) {
+            self.screens.missed.lock().push(connection.clone());
+        }
     }
 }
 
@@ -120,14 +162,17 @@ impl Screens for Hub {
         let mut told = HashSet::new();
         for conversation in conversations {
             let shard = self.screens.shard(*conversation).read();
-            for Viewer { connection, is_admitted } in shard.get(conversation).into_iter().flatten() {
+            for Viewer { connection, watch, .. } in shard.get(conversation).into_iter().flatten() {
                 let is_told = conversations.len() > 1 && !told.insert(connection.id());
-                if !is_admitted || is_told || Some(connection.state().actor().user) == except {
+                if watch.is_none() || is_told || Some(connection.state().actor().user) == except {
                     continue;
                 }
                 let frame: &SharedFrame = frame.get_or_insert_with(|| encode(signal));
                 let is_given = connection.state().signal(connection, frame);
                 self.counters.signalled(is_given);
+                if !is_given {
+                    self.note_missed(connection);
+                }
             }
         }
     }
@@ -139,13 +184,31 @@ impl Screens for Hub {
         statuses.max().unwrap_or(Status::Offline)
     }
 
-    fn close_for(&self, conversation: ConversationId, user: UserId) -> usize {
+    fn shows(&self, conversation: ConversationId, user: UserId) -> bool {
+        let shard = self.screens.shard(conversation).read();
+        let mut viewers = shard.get(&conversation).into_iter().flatten();
+        viewers.any(|viewer| viewer.watch.is_some() && viewer.connection.state().actor().user == user)
+    }
+
+    fn close_for(&self, conversation: ConversationId, user: UserId) {
         let theirs: Vec<_> = {
             let shard = self.screens.shard(conversation).read();
             let connections = shard.get(&conversation).into_iter().flatten().map(|viewer| &viewer.connection);
             connections.filter(|connection| connection.state().actor().user == user).cloned().collect()
         };
-        theirs.iter().filter(|connection| self.close(connection, conversation)).count()
+        theirs.iter().for_each(|connection| self.close(connection, conversation));
+    }
+
+    fn tell_missed(&self) {
+        let missed = std::mem::take(&mut *self.screens.missed.lock());
+        let frame = SharedFrame::event("signals:missed", "{}", 0);
+        for connection in missed {
+            connection.state().set_missed(false);
+            // Who shows nothing any more has missed nothing.
+            if connection.state().shows_something() && !connection.state().signal(&connection, &frame) {
+                self.note_missed(&connection);
+            }
+        }
     }
 }
 

@@ -26,28 +26,31 @@ pub(super) async fn on_conversation_open(
     let (signals, user) = (&services.signals, connection.state().actor().user);
     let max = services.limits.open_conversations_max;
     match hub.open(connection, conversation, max) {
-        Opening::Begun => {}
-        // Asked again it is told again.
-        Opening::Open => return Ok(to_json(&opened(&signals.see(user, conversation)))),
+        Opening::Begun(opening) => match signals.open(user, conversation).await {
+            Ok(watch) => {
+                if !hub.admit(connection, conversation, opening, watch) {
+                    // Closed in this moment, by themselves or because they are out.
+                    signals.check_participant(user, conversation).await?;
+                }
+            }
+            Err(error) => {
+                hub.abandon(connection, conversation, opening);
+                return Err(error.into());
+            }
+        },
+        // The one before is not answered yet: this one asks for itself.
+        Opening::Waits => {
+            let _watch = signals.open(user, conversation).await?;
+            return Ok(to_json(&opened(&signals.see(user, conversation))));
+        }
+        Opening::Open => {}
         Opening::Full => {
             let detail = format!("{max} are open on this connection: close one first");
             return Err(refused(FieldError::new("/conversationId", Code::TooMany, detail)));
         }
         Opening::Ended => return done(),
     }
-    match signals.open(user, conversation).await {
-        Ok(now) => {
-            if !hub.admit(connection, conversation) {
-                // Closed, or removed, in this moment.
-                signals.close(user, conversation);
-            }
-            Ok(to_json(&opened(&now)))
-        }
-        Err(error) => {
-            hub.close(connection, conversation);
-            Err(error.into())
-        }
-    }
+    Ok(to_json(&opened(&signals.see(user, conversation))))
 }
 
 /// It is not shown any more. What is not open is closed already.
@@ -57,10 +60,7 @@ pub(super) fn on_conversation_close(
     connection: &Connection<Member>,
     event: &Event,
 ) -> Result<String, Refused> {
-    let conversation = read_conversation(services, event)?;
-    if hub.close(connection, conversation) {
-        services.signals.close(connection.state().actor().user, conversation);
-    }
+    hub.close(connection, read_conversation(services, event)?);
     done()
 }
 

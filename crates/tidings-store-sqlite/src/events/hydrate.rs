@@ -1,5 +1,5 @@
-//! From a reference to the event: joined to the rows as they are now. A late reader sees the present text and then the
-//! edit; it converges.
+//! From a reference to the event: joined to the rows as they are now, or as they were for who left, or at the event. A
+//! late reader sees the present text and then the edit; it converges.
 //!
 //! Who came in is given as they came in: an old event must not tell how far somebody has read since, nor that they
 //! went.
@@ -30,6 +30,11 @@ impl Rows<'_> {
             actor: event.actor,
             body: self.body(event, until)?,
         })
+    }
+
+    /// The same as it would have been told in time: what came later may not be for all who are told of it.
+    pub(super) fn hydrate_as_committed(&self, event: &EventRow) -> rusqlite::Result<Event> {
+        self.hydrate(event, Some(Until { pos: event.pos, log: event.log_id }))
     }
 
     fn body(&self, event: &EventRow, until: Option<Until>) -> rusqlite::Result<EventBody> {

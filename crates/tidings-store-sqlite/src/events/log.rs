@@ -117,7 +117,7 @@ fn list_stream_range(
     let snapshot = reader.snapshot(&[stream])?;
     let rows = snapshot.rows();
     let found = rows.stream_range(stream, Pos(after.0.saturating_add(1)), through, RANGE_MAX.events)?;
-    fill_page(RANGE_MAX, found.iter().map(|event| rows.hydrate(event, None)))
+    fill_page(RANGE_MAX, found.iter().map(|event| rows.hydrate_as_committed(event)))
 }
 
 /// The log only grows, so which streams the page is about can be asked before the overlay is taken.
@@ -131,7 +131,7 @@ fn list_log(reader: &Reader<'_>, after: LogId, limit: usize) -> rusqlite::Result
     streams.dedup();
     let snapshot = reader.snapshot(&streams)?;
     let rows = snapshot.rows();
-    list_log_rows(rows, after, limit)?.iter().map(|event| rows.hydrate(event, None)).collect()
+    list_log_rows(rows, after, limit)?.iter().map(|event| rows.hydrate_as_committed(event)).collect()
 }
 
 fn list_log_rows(rows: Rows<'_>, after: LogId, limit: usize) -> rusqlite::Result<Vec<EventRow>> {

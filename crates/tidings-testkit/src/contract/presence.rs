@@ -13,7 +13,7 @@ pub async fn who_is_in_is_known(desk: Desk) {
     let [alice, bob, carol] = desk.people(["alice", "bob", "carol"]).await;
     let chat = desk.group([&alice, &bob, &carol]).await;
     desk.leave(&carol, chat).await;
-    desk.store.set_last_seen(vec![(bob.id(), Timestamp(7))]).await.unwrap();
+    desk.store.set_last_seen(vec![(bob.id(), Timestamp(7))], Timestamp(7)).await.unwrap();
     let mut present = desk.store.list_present(chat).await.unwrap();
     present.sort_by_key(|one| one.last_seen_at);
     let found: Vec<_> = present.iter().map(|one| (one.user, one.last_seen_at)).collect();
@@ -34,7 +34,7 @@ pub async fn of_many_nobody_is_looked_up(desk: Desk) {
     let chat = desk.group([&alice]).await;
     for n in 0..PRESENCE_NAMED_MAX {
         let fan = desk.person(&format!("fan{n}")).await;
-        desk.store.set_last_seen(vec![(fan.id(), Timestamp(7))]).await.unwrap();
+        desk.store.set_last_seen(vec![(fan.id(), Timestamp(7))], Timestamp(7)).await.unwrap();
         desk.add(&alice, chat, [&fan]).await;
     }
     let present = desk.store.list_present(chat).await.unwrap();
@@ -42,13 +42,13 @@ pub async fn of_many_nobody_is_looked_up(desk: Desk) {
     assert!(present.iter().all(|one| one.last_seen_at.is_none()));
 }
 
-/// No event tells of it, and it goes forward only.
+/// No event tells of it, and it goes forward only, unless a clock had been ahead.
 pub async fn when_somebody_was_last_seen_goes_forward(desk: Desk) {
     let [alice, bob] = desk.people(["alice", "bob"]).await;
     desk.silently(async {
-        for (at, expected) in [(5, 5), (9, 9), (7, 9)] {
+        for (at, now, expected) in [(5, 5, 5), (9, 9, 9), (7, 10, 9), (20, 12, 12), (11, 11, 11)] {
             let seen = vec![(alice.id(), Timestamp(at)), (bob.id(), Timestamp(at))];
-            desk.store.set_last_seen(seen).await.unwrap();
+            desk.store.set_last_seen(seen, Timestamp(now)).await.unwrap();
             let user = desk.store.find_user(alice.user.app, alice.id()).await.unwrap().unwrap();
             assert_eq!(user.last_seen_at, Some(Timestamp(expected)));
         }
@@ -56,7 +56,7 @@ pub async fn when_somebody_was_last_seen_goes_forward(desk: Desk) {
     .await;
     let desk = desk.reopen().await;
     let user = desk.store.find_user(bob.user.app, bob.id()).await.unwrap().unwrap();
-    assert_eq!(user.last_seen_at, Some(Timestamp(9)));
+    assert_eq!(user.last_seen_at, Some(Timestamp(11)));
 }
 
 /// Those who would be seen are not looked for.

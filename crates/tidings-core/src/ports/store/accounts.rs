@@ -62,8 +62,9 @@ pub trait AccountStore: Send + Sync + 'static {
     /// Everybody who would not be seen typing, or being here, of every app.
     async fn list_hidden(&self) -> Result<Vec<(UserId, UserSettings)>, StoreError>;
 
-    /// When users were last here, which no event tells of. An earlier moment than is known changes nothing.
-    async fn set_last_seen(&self, seen: Vec<(UserId, Timestamp)>) -> Result<(), StoreError>;
+    /// When users were last here, which no event tells of. An earlier moment than is known changes nothing, unless what is
+    /// known is still to come: then a clock was wrong.
+    async fn set_last_seen(&self, seen: Vec<(UserId, Timestamp)>, now: Timestamp) -> Result<(), StoreError>;
 
     /// The hash of a user's password; none where there is no user, or none who logs in with one.
     async fn find_password(&self, id: UserId) -> Result<Option<PasswordHash>, StoreError>;

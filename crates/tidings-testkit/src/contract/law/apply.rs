@@ -12,6 +12,7 @@ use tidings_core::ids::{ConversationId, LogId, MessageId, Pos, Seq, StreamId, Us
 use tidings_core::messages::{Deletion, Message};
 use tidings_core::reactions::{Reaction, ReactionChange, USERS_SHOWN};
 use tidings_core::receipts::Receipt;
+use uuid::Uuid;
 
 /// Who has put an emoji on a message, and when.
 type Reacted = Vec<(UserId, LogId)>;
@@ -50,11 +51,15 @@ impl State {
         self.memberships.range(all).map(|(_, membership)| membership)
     }
 
-    /// The message as the viewer sees it: one who left, as it was then, but for its deletion.
+    /// The message as the viewer sees it: one who left, as it was then.
     pub fn message_to(&self, viewer: UserId, id: MessageId) -> Message {
-        let mut message = self.messages[&id].clone();
         let last = self.intervals(id.conversation, viewer).next_back();
-        let end = last.and_then(|last| last.to_pos.zip(last.to_log));
+        self.message_at(id, last.and_then(|last| last.to_pos.zip(last.to_log)), viewer)
+    }
+
+    /// As it was then, or as it is, but for its deletion.
+    fn message_at(&self, id: MessageId, end: Option<(Pos, LogId)>, viewer: UserId) -> Message {
+        let mut message = self.messages[&id].clone();
         if let Some((pos, _)) = end
             && message.deletion.is_none()
             && let Some((_, then)) = first_after(self.former_texts.get(&id), pos)
@@ -80,11 +85,12 @@ impl State {
         first_after(self.former_roles.get(&key), at).map_or(membership.role, |(_, role)| *role)
     }
 
-    /// The event as whoever reads it now finds it: with the rows that it means as they stand.
+    /// The event as delivery reads it now: messages as they were at it, as far as they still are; people as they stand.
     pub fn as_read_now(&self, event: &Event) -> Event {
-        let now = |message: &Message| self.messages[&message.id].clone().into();
+        let then = |id| self.message_at(id, Some((event.pos, event.log_id)), UserId(Uuid::nil()));
+        let now = |message: &Message| then(message.id).into();
         let changed = |change: &ReactionChange| ReactionChange {
-            reactions: self.messages[&change.message].reactions.clone(),
+            reactions: then(change.message).reactions,
             ..change.clone()
         };
         let person = |user: &User| self.users[&user.id].clone();

@@ -203,7 +203,7 @@ impl Cast {
         }
         match self.below(42) {
             40.. => {
-                let (pinned, archived) = (Some(self.one_in(2)), self.one_in(2).then(|| true));
+                let (pinned, archived) = (Some(self.one_in(2)), self.one_in(2).then_some(true));
                 let change = PreferencesChange { pinned, archived, ..PreferencesChange::default() };
                 Intention::Prefer { who, chat: self.some_chat(), change }
             }
