@@ -59,6 +59,11 @@ impl TestServer {
         Self::start_as(changed, None, true).await
     }
 
+    /// The same, on a disk that does what the test says.
+    pub async fn that_counts_on_disk(changed: &[(&str, usize)], disk: &FaultyDisk) -> Self {
+        Self::start_as(changed, Some(disk.clone()), true).await
+    }
+
     async fn start_with(changed: &[(&str, usize)], disk: Option<FaultyDisk>) -> Self {
         Self::start_as(changed, disk, false).await
     }

@@ -93,6 +93,8 @@ fn every_link_of_the_documents_leads_somewhere() {
         "docs/api.md",
         "docs/performance.md",
         "docs/operate/single-node.md",
+        "docs/reference/errors.md",
+        "docs/reference/metrics.md",
         "docs/subsystems/messages.md",
         "docs/subsystems/receipts.md",
         "docs/subsystems/sessions.md",

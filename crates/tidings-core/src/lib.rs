@@ -13,10 +13,12 @@
 pub mod accounts;
 pub mod clock;
 pub mod conversations;
+pub mod counters;
 pub mod delivery;
 pub mod error;
 pub mod events;
 pub mod fail_points;
+pub mod histogram;
 pub mod idempotency;
 pub mod ids;
 pub mod limits;

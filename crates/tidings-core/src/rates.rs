@@ -159,7 +159,10 @@ impl Services {
         let standing = |remaining, more_in_ms| Standing { action, policy, remaining, more_in_ms };
         match rates.take(key, policy, self.clock.now()).await {
             Taken::Given { remaining, more_in_ms } => Ok(Some(standing(remaining, more_in_ms))),
-            Taken::Refused { again_in_ms } => Err(Limited(standing(0, again_in_ms))),
+            Taken::Refused { again_in_ms } => {
+                self.counters.limited(action);
+                Err(Limited(standing(0, again_in_ms)))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::accounts::{LoginGuard, Passwords};
 use crate::clock::Clock;
 use crate::conversations::ConversationIds;
+use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::idempotency::RequestMacs;
 use crate::ids::IdSource;
@@ -34,6 +35,8 @@ pub struct Services {
     pub access: Arc<AccessTokens>,
     /// Who is writing, who is here.
     pub signals: Arc<Signals>,
+    /// What they have counted.
+    pub counters: Counters,
     pub(crate) rates: Option<Arc<dyn RateLimiter>>,
     pub(crate) login_guard: LoginGuard,
     pub(crate) passwords: Passwords,
@@ -90,6 +93,7 @@ impl Services {
             signals: parts.signals,
             access: parts.access,
             passwords: parts.passwords,
+            counters: Counters::default(),
             rates: parts.rates,
             login_guard: LoginGuard::default(),
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -22,6 +23,8 @@ use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
 use crate::http::Application;
+use crate::hub::Hub;
+use crate::operations::{Operated, Operations, Requests};
 use crate::problem::{self, Refused};
 use crate::rest;
 
@@ -98,14 +101,22 @@ pub struct Gateway {
     services: Arc<Services>,
     router: Router,
     sockets: Arc<dyn Sockets>,
+    requests: Arc<Requests>,
 }
 
 impl Gateway {
     /// A gateway; `sockets` serves what is not REST.
     #[must_use]
-    pub fn new(services: Arc<Services>, sockets: Arc<dyn Sockets>) -> Self {
-        let router = rest::router(Arc::clone(&services));
-        Self { services, router, sockets }
+    pub fn new(
+        services: Arc<Services>,
+        sockets: Arc<dyn Sockets>,
+        hub: Arc<Hub>,
+        operations: Operations,
+    ) -> Self {
+        let requests = Arc::<Requests>::default();
+        let operated = Operated { operations: Arc::new(operations), hub, requests: Arc::clone(&requests) };
+        let router = rest::router(Arc::clone(&services), operated);
+        Self { services, router, sockets, requests }
     }
 
     /// What serves `/socket.io/`.
@@ -134,7 +145,10 @@ impl Gateway {
             problem::render(&refused, &path, &id, &mut response);
         }
         set_headers(response.headers_mut(), &id, &path);
-        let (status, latency_us) = (response.status().as_u16(), began.elapsed().as_micros());
+        let took = began.elapsed();
+        let route = response.extensions_mut().remove::<MatchedPath>();
+        self.requests.count(&method, route.as_ref().map(MatchedPath::as_str), response.status(), took);
+        let (status, latency_us) = (response.status().as_u16(), took.as_micros());
         tracing::debug!(request.id = id, %method, path, status, latency_us, "answered");
         response
     }

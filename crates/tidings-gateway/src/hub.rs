@@ -13,9 +13,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
-use tidings_core::clock::Timestamp;
+use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::events::Event;
 use tidings_core::fail_points::{FailPoint, reached};
+use tidings_core::histogram::{Histogram, LATENCY_MS};
 use tidings_core::ids::{SessionId, UserId};
 use tidings_core::ports::outbox::Outbox;
 use tidings_core::sync::Token;
@@ -26,6 +27,7 @@ pub(crate) use encode::{encode_live, encode_replayed, encode_with_token};
 pub(crate) use screens::Opening;
 pub use stats::Stats;
 
+use crate::operations::{Page, SocketCounters};
 use crate::problem::Refused;
 use crate::socket::ack::expired_args;
 use expiry::Expiries;
@@ -40,7 +42,11 @@ pub struct Hub {
     expiries: Mutex<Expiries>,
     behind: OnceLock<Box<OnBehind>>,
     screens: screens::Index,
+    clock: Arc<dyn Clock>,
+    /// From an event to its frame in the last queue, in milliseconds.
+    latency: Histogram,
     counters: Counters,
+    pub(crate) sockets: SocketCounters,
 }
 
 /// Brings a connection up to date that has fallen behind since a token.
@@ -62,10 +68,17 @@ pub(crate) struct Place {
 impl Hub {
     /// A hub without connections.
     #[must_use]
-    pub fn new() -> Arc<Self> {
-        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
-        let (expiries, behind, counters) = (Mutex::default(), OnceLock::new(), Counters::default());
-        Arc::new(Self { shards, expiries, behind, screens: screens::Index::default(), counters })
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            expiries: Mutex::default(),
+            behind: OnceLock::new(),
+            screens: screens::Index::default(),
+            clock,
+            latency: Histogram::new(LATENCY_MS),
+            counters: Counters::default(),
+            sockets: SocketCounters::default(),
+        })
     }
 
     /// Who brings connections up to date whose clients read too slowly. Called while an event is handed out: it must
@@ -141,6 +154,32 @@ impl Hub {
         self.shards.iter().map(count).sum()
     }
 
+    pub(crate) fn write_metrics(&self, page: &mut Page) {
+        let stats = self.stats();
+        page.value("tidings_events_delivered_total", &[], stats.frames_given);
+        page.histogram("tidings_delivery_latency_seconds", &[], &self.latency.counted(), 1_000);
+        let (mut websocket, mut polling, mut queued, mut behind) = (0, 0, 0, 0);
+        for shard in &self.shards {
+            for connection in shard.read().values().flat_map(|slot| &slot.connections) {
+                if connection.is_polling() {
+                    polling += 1;
+                } else {
+                    websocket += 1;
+                }
+                queued += connection.queue_bytes() as u64;
+                behind += u64::from(!connection.state().is_live());
+            }
+        }
+        page.value("tidings_connections", &[("transport", "websocket")], websocket);
+        page.value("tidings_connections", &[("transport", "polling")], polling);
+        page.value("tidings_queue_bytes", &[], queued);
+        page.value("tidings_connections_behind", &[], behind);
+        page.value("tidings_connections_fell_behind_total", &[], stats.fell_behind);
+        page.value("tidings_signals_given_total", &[], stats.signals_given);
+        page.value("tidings_signals_dropped_total", &[], stats.signals_dropped);
+        self.sockets.write(page);
+    }
+
     /// What the hub has counted since the node was started.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -177,6 +216,10 @@ impl Outbox for Hub {
             }
         }
         self.counters.emitted(given);
+        if given > 0 {
+            let took = self.clock.now().0.saturating_sub(event.at.0);
+            self.latency.count(u64::try_from(took).unwrap_or_default());
+        }
     }
 
     fn end_session(&self, user: UserId, session: SessionId) {

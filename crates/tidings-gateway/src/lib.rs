@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod http;
 pub mod hub;
 mod json;
+pub mod operations;
 pub mod problem;
 pub mod query;
 mod rates;

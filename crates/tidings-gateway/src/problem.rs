@@ -156,6 +156,9 @@ pub(crate) fn render(refused: &Refused, instance: &str, request_id: &str, respon
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -166,6 +169,33 @@ mod tests {
             format!("{} {} {}{retry}", status(*code).as_u16(), code.as_str(), code.title())
         });
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    }
+
+    /// The reference is made of the table: `UPDATE_REFERENCE=1 cargo test` writes it.
+    #[test]
+    fn the_reference_has_every_code() {
+        let mut text = "# Errors\n\nEvery `code` of a problem document, of an ack, of a `connect_error` and of `errors` in them: \
+                        [api.md](../api.md#errors) says\nwhat a client does. This page is made of the table in \
+                        `crates/tidings-core/src/error.rs`; a test compares them.\n\n\
+                        | code | status | title | again after |\n| --- | --- | --- | --- |\n"
+            .to_owned();
+        for code in Code::ALL {
+            let again = match code {
+                Code::RateLimited => "`retryAfterMs`".to_owned(),
+                _ => retry_after_ms(*code).map_or_else(String::new, |ms| format!("{} s", ms / 1_000)),
+            };
+            let (name, status, title) = (code.as_str(), status(*code).as_u16(), code.title());
+            text += &format!("| `{name}` | {status} | {title} | {again} |\n");
+        }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/errors.md");
+        if std::env::var_os("UPDATE_REFERENCE").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        assert_eq!(
+            fs::read_to_string(path).unwrap(),
+            text,
+            "UPDATE_REFERENCE=1 cargo test -p tidings-gateway"
+        );
     }
 
     #[test]

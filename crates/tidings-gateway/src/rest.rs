@@ -8,6 +8,7 @@ mod health;
 mod home;
 mod jwks;
 mod messages;
+mod operations;
 mod participants;
 mod reactions;
 mod receipts;
@@ -18,21 +19,27 @@ mod users;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{delete, get, post, put};
+use axum::{Extension, Router};
 use tidings_core::error::Code;
 use tidings_core::services::Services;
 
+use crate::operations::Operated;
 use crate::problem::Refused;
 use crate::rates;
 
 /// Every endpoint.
-pub(crate) fn router(services: Arc<Services>) -> Router {
+pub(crate) fn router(services: Arc<Services>, operated: Operated) -> Router {
     Router::new()
         .route("/", get(home::get_home))
         .route("/health", get(health::get_health))
         .route("/health/ready", get(health::get_ready))
+        .route("/health/detailed", get(operations::get_detailed))
+        .route("/metrics", get(operations::get_metrics))
         .route("/.well-known/jwks.json", get(jwks::get_jwks))
         .route("/api/server", get(server_info::get_server))
         .route("/api/auth/register", post(auth::post_register))
@@ -82,5 +89,17 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
             Refused::new(Code::MethodNotAllowed, "The header Allow names the methods of this path.")
         })
         .route_layer(from_fn_with_state(Arc::clone(&services), rates::limit))
+        .route_layer(from_fn(say_route))
+        .layer(Extension(operated))
         .with_state(services)
+}
+
+/// Which route it was, for who counts.
+async fn say_route(request: Request<Body>, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
 }

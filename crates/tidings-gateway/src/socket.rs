@@ -126,6 +126,8 @@ impl Handler for SocketHandler {
 
     fn connect(&self, handshake: Handshake) -> BoxFuture<Result<Member, ConnectError>> {
         let result = self.check_connect(&handshake);
+        self.hub.sockets.connect(result.as_ref().map_or_else(|refused| refused.1, |_| "ok"));
+        let result = result.map_err(|(error, _)| error);
         Box::pin(async move { result })
     }
 
@@ -154,6 +156,8 @@ impl Handler for SocketHandler {
         }
         Box::pin(async move {
             let answer = answer(&services, &hub, &connection, &event).await;
+            let result = answer.as_ref().map_or_else(|refused| refused.code.as_str(), |_| "ok");
+            hub.sockets.event(known_event(event.name()), result);
             Some(answer.unwrap_or_else(|refused| ack::refused_ack(&services, &refused)).into())
         })
     }
@@ -163,8 +167,31 @@ impl Handler for SocketHandler {
         self.hub.unregister(connection);
         self.services.signals.departed(actor.user, connection.state().status());
         self.services.delivery.untrack(actor.user);
+        self.hub.sockets.disconnect(reason.code());
         tracing::debug!(user = %actor.user, connection = %connection.id(), reason = reason.code(), "a socket closed");
     }
+}
+
+/// Events that clients send; a client may say any word for one.
+const EVENTS: [&str; 14] = [
+    "message:send",
+    "message:edit",
+    "message:delete",
+    "reaction:add",
+    "reaction:remove",
+    "messages:read",
+    "messages:delivered",
+    "sync",
+    "conversation:open",
+    "conversation:close",
+    "typing:start",
+    "typing:stop",
+    "presence:set",
+    "session:renew",
+];
+
+fn known_event(name: &str) -> &'static str {
+    EVENTS.into_iter().find(|known| *known == name).unwrap_or("other")
 }
 
 /// The ack of an event, as JSON.

@@ -10,9 +10,10 @@ mod mistakes;
 
 use std::fmt;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use tidings_core::limits::{LimitError, Limits};
 use tidings_store_sqlite::Upkeep;
 use tracing_subscriber::EnvFilter;
@@ -39,6 +40,8 @@ pub struct Config {
     pub log_filter: String,
     /// How it looks.
     pub log_format: LogFormat,
+    /// Who may ask for metrics and details, beside the machine itself.
+    pub ops_allow: Vec<IpNet>,
     /// What a client may do.
     pub limits: Limits,
     /// Whether it is counted how often clients do it; not for load tests.
@@ -70,6 +73,7 @@ impl Default for Config {
             wal_bytes_max: Upkeep::default().wal_bytes_max,
             log_filter: "info".to_owned(),
             log_format: LogFormat::Text,
+            ops_allow: Vec::new(),
             limits: Limits::default(),
             rate_limits: true,
         }
@@ -182,6 +186,7 @@ impl Config {
                     _ => return Err(format!("{value:?} is neither text nor json")),
                 }
             }
+            "ops.allow" => self.ops_allow = addresses(value)?,
             "rate_limits" => {
                 self.rate_limits = match value {
                     "on" => true,
@@ -250,12 +255,13 @@ impl Config {
         };
         let Store::Sqlite = self.store;
         let mut text = format!(
-            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\nwal_bytes_max = {}\nrate_limits = \"{}\"\n\n[log]\nfilter = {}\nformat = \"{format}\"\n\n[limits]\n",
+            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\nwal_bytes_max = {}\nrate_limits = \"{}\"\n\n[log]\nfilter = {}\nformat = \"{format}\"\n\n[ops]\nallow = {}\n\n[limits]\n",
             self.listen,
             quote(&self.data_dir.to_string_lossy()),
             self.wal_bytes_max,
             if self.rate_limits { "on" } else { "off" },
             quote(&self.log_filter),
+            quote(&self.ops_allow.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         );
         for (name, value) in self.limits.list() {
             // Writing to a string does not fail.
@@ -263,6 +269,16 @@ impl Config {
         }
         text
     }
+}
+
+/// Addresses and networks, with commas between them.
+fn addresses(value: &str) -> Result<Vec<IpNet>, String> {
+    let all = value.split(',').map(str::trim).filter(|text| !text.is_empty());
+    all.map(|text| {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| format!("{text:?} is neither an address nor a network like 10.0.0.0/8"))
+    })
+    .collect()
 }
 
 #[cfg(test)]

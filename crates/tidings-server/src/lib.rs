@@ -6,6 +6,7 @@
 
 pub mod commands;
 pub mod config;
+mod examine;
 pub mod keys;
 pub mod lifecycle;
 pub mod stats;

@@ -1,6 +1,7 @@
 //! Which adapters the ports get: the only file that names them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use tidings_core::delivery::Delivery;
@@ -16,6 +17,7 @@ use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
 use tokio::task::JoinSet;
 
 use crate::config::{Config, Store};
+use crate::examine::Examiner;
 use crate::keys;
 use crate::lifecycle::World;
 
@@ -59,7 +61,7 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
     for revocation in store.list_revocations(now).await.context("cannot read the revocations")? {
         revocations.insert(revocation.session, revocation.until, now);
     }
-    let hub = Hub::new();
+    let hub = Hub::new(Arc::clone(&clock));
     let signals = Signals::new(Arc::clone(&store) as _, Arc::clone(&hub) as _, Arc::clone(&clock))
         .await
         .context("cannot read who would not be seen")?;
@@ -92,7 +94,15 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
     tasks.spawn(write_last_seen(Arc::clone(&signals)));
     tasks.spawn(keys::watch(config.data_dir.clone(), Arc::clone(&access)));
     let sockets = Arc::new(socket_server(Arc::clone(&services), Arc::clone(&hub)));
-    let gateway = Arc::new(Gateway::new(services, sockets));
+    let examiner = Examiner {
+        data_dir: config.data_dir.clone(),
+        store: Arc::clone(&store),
+        delivery: Arc::clone(&delivery),
+        hub: Arc::clone(&hub),
+        started: Instant::now(),
+    };
+    let operations = examiner.operations(config.ops_allow.clone());
+    let gateway = Arc::new(Gateway::new(services, sockets, Arc::clone(&hub), operations));
     Ok(Node { gateway, store, delivery, hub, signals, tasks })
 }
 

@@ -37,6 +37,7 @@ mod tests;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tidings_core::histogram::Counted;
 use tidings_core::ids::LogId;
 
 pub use open::{OpenError, Options, make_data_dir};
@@ -67,6 +68,30 @@ impl SqliteStore {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.counters.stats(self.overlay.len())
+    }
+
+    /// The last event that is committed.
+    #[must_use]
+    pub fn log_end(&self) -> LogId {
+        self.overlay.log()
+    }
+
+    /// Requests in each transaction, since the store was opened.
+    #[must_use]
+    pub fn batch_sizes(&self) -> Counted {
+        self.counters.sizes.0.counted()
+    }
+
+    /// How long each transaction took, in microseconds.
+    #[must_use]
+    pub fn commit_latencies(&self) -> Counted {
+        self.counters.latencies.0.counted()
+    }
+
+    /// Requests that wait for the writer.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.writer.queued()
     }
 
     /// Answers what is queued, writes what is only in memory, brings the log into the database, which is then one file,

@@ -1,10 +1,11 @@
 //! What the store counts about itself.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tidings_core::histogram::{Histogram, LATENCY_US};
 
 /// Pauses that are remembered for the p99.
 const PAUSES_KEPT: usize = 1_000;
@@ -40,6 +41,10 @@ pub struct Stats {
     pub reruns: u64,
     /// Batches that found the disk full.
     pub disk_fulls: u64,
+    /// Requests that failed, whose reason is in the log.
+    pub failures: u64,
+    /// Requests of which it is not known whether they were done.
+    pub unknowns: u64,
     /// Transactions that wrote heads and marks.
     pub head_flushes: u64,
     /// Heads that wait for their flush.
@@ -77,11 +82,37 @@ pub(crate) struct Counters {
     pub replays: AtomicU64,
     pub reruns: AtomicU64,
     pub disk_fulls: AtomicU64,
+    pub failures: AtomicU64,
+    pub unknowns: AtomicU64,
+    /// A request may be counted as taken before it is as queued.
+    pub queued: AtomicI64,
+    pub sizes: BatchSizes,
+    pub latencies: CommitLatencies,
     pub head_flushes: AtomicU64,
     pub statements: AtomicU64,
     pub wal_pages: AtomicU64,
     pub backfills: AtomicU64,
     checkpoints: Mutex<Checkpoints>,
+}
+
+/// Requests in a transaction.
+#[derive(Debug)]
+pub(crate) struct BatchSizes(pub Histogram);
+
+/// From its beginning to its sync, in microseconds.
+#[derive(Debug)]
+pub(crate) struct CommitLatencies(pub Histogram);
+
+impl Default for BatchSizes {
+    fn default() -> Self {
+        Self(Histogram::new(&[1, 2, 4, 8, 16, 32, 64, 128, 256, 512]))
+    }
+}
+
+impl Default for CommitLatencies {
+    fn default() -> Self {
+        Self(Histogram::new(LATENCY_US))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -133,6 +164,8 @@ impl Counters {
             replays: read(&self.replays),
             reruns: read(&self.reruns),
             disk_fulls: read(&self.disk_fulls),
+            failures: read(&self.failures),
+            unknowns: read(&self.unknowns),
             head_flushes: read(&self.head_flushes),
             heads_dirty: heads_dirty as u64,
             statements: read(&self.statements),

@@ -11,6 +11,7 @@ mod worker;
 
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
@@ -124,6 +125,7 @@ impl Writer {
         let queue = self.queue.read();
         match queue.as_ref().ok_or(StoreError::Failed)?.try_send(request) {
             Ok(()) => {
+                self.counters.queued.fetch_add(1, Ordering::Relaxed);
                 reached(FailPoint::Queued);
                 Ok(())
             }
@@ -133,6 +135,11 @@ impl Writer {
             }
             Err(TrySendError::Disconnected(_)) => Err(StoreError::Failed),
         }
+    }
+
+    /// Requests that wait for the worker.
+    pub(crate) fn queued(&self) -> usize {
+        usize::try_from(self.counters.queued.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
     /// Something has failed after which nothing may be acknowledged.

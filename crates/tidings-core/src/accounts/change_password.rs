@@ -32,7 +32,7 @@ impl Services {
         // Who is logged in guesses for themselves, and keeps nobody out.
         let caller = Caller { account: &actor.user.to_string(), address: from, is_known: true };
         let attempt = match self.rates {
-            Some(_) => self.login_guard.begin(caller, self.clock.now()).map_err(Error::TooManyTries)?,
+            Some(_) => self.try_password(caller)?,
             None => Attempt::default(),
         };
         match self.passwords.verify(current, known.clone()).await {

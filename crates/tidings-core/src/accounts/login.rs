@@ -45,6 +45,14 @@ impl Services {
         self.sign_in(credentials.user, device, Some(credentials.password_hash), from).await
     }
 
+    /// Begins to look at a password, unless too many have been wrong.
+    pub(super) fn try_password(&self, caller: Caller<'_>) -> Result<Attempt, Error> {
+        self.login_guard.begin(caller, self.clock.now()).map_err(|wait_ms| {
+            self.counters.login_delayed();
+            Error::TooManyTries(wait_ms)
+        })
+    }
+
     /// An account has one name here, whichever of its two is used; one that does not exist has that which is tried.
     async fn begin_login(
         &self,
@@ -63,6 +71,6 @@ impl Services {
             None => (login.to_owned(), false),
         };
         let caller = Caller { account: &account, address: from, is_known };
-        self.login_guard.begin(caller, self.clock.now()).map_err(Error::TooManyTries)
+        self.try_password(caller)
     }
 }

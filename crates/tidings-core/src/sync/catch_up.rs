@@ -52,6 +52,7 @@ impl Services {
         if let Some(tail) = tail.filter(is_whole) {
             let end = end.unwrap_or(tail.through);
             let events = tail.events.into_iter().filter(|event| event.log_id <= end).collect();
+            self.counters.caught_up(true, false);
             return Ok(page_of(token, events, page_max, end, actor.user));
         }
         self.sync_from_store(actor, token, page_max).await
@@ -83,6 +84,7 @@ impl Services {
         let Some(page) = self.store.catch_up(catch_up).await? else {
             return Ok(self.present(Some(ResetReason::TooMuchChanged)));
         };
+        self.counters.caught_up(false, false);
         let replay = Replay { end: page.through, done_through: page.done_through, skips_told: true };
         let next = if page.has_more {
             Token { replay: Some(replay), ..token }
@@ -105,6 +107,9 @@ impl Services {
 
     /// An empty page that holds the present token.
     fn present(&self, reset: Option<ResetReason>) -> SyncPage {
+        if reset.is_some() {
+            self.counters.caught_up(false, true);
+        }
         SyncPage {
             events: Vec::new(),
             next: self.delivery.present_token(),

@@ -139,8 +139,12 @@ impl Member {
 
     /// Takes a signal, if it keeps up. Gives whether it did.
     pub fn signal(&self, connection: &Connection<Self>, frame: &SharedFrame) -> bool {
-        let is_live = matches!(*self.gate.lock(), Gate::Open { .. });
-        is_live && connection.try_send(frame.clone(), self.share(SIGNAL_PARTS)) == Ok(true)
+        self.is_live() && connection.try_send(frame.clone(), self.share(SIGNAL_PARTS)) == Ok(true)
+    }
+
+    /// Whether it gets events as they come.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(*self.gate.lock(), Gate::Open { .. })
     }
 
     pub(super) fn screen(&self) -> MutexGuard<'_, Screen> {

@@ -13,13 +13,18 @@ use super::SocketHandler;
 use super::ack::connect_error;
 
 impl SocketHandler {
-    pub(super) fn check_connect(&self, handshake: &Handshake) -> Result<Member, ConnectError> {
-        let (actor, auth) = self.authenticate(handshake).map_err(|refused| connect_error(&refused))?;
+    /// With the code where it is refused.
+    pub(super) fn check_connect(
+        &self,
+        handshake: &Handshake,
+    ) -> Result<Member, (ConnectError, &'static str)> {
+        let refuse = |refused: &Refused| (connect_error(refused), refused.code.as_str());
+        let (actor, auth) = self.authenticate(handshake).map_err(|refused| refuse(&refused))?;
         let limits = &self.services.limits;
         let Some(place) = self.hub.take_place(actor.user, limits.user_connections_max) else {
             let max = limits.user_connections_max;
             let detail = format!("At most {max} connections a user. Close one, then connect again.");
-            return Err(connect_error(&Refused::new(Code::TooManyConnections, detail)));
+            return Err(refuse(&Refused::new(Code::TooManyConnections, detail)));
         };
         let (since, pid) = self.resume(&actor, auth, handshake);
         Ok(Member::new(actor, since, pid, limits.connection_queue_bytes_max, place))

@@ -152,6 +152,11 @@ impl Link {
         !queue.is_ended && queue.close.is_none()
     }
 
+    /// No WebSocket has taken over.
+    pub(crate) fn is_polling(&self) -> bool {
+        self.mailbox.lock().is_some()
+    }
+
     pub(crate) fn queue_bytes(&self) -> usize {
         self.queue.lock().bytes
     }

@@ -109,6 +109,12 @@ impl<S> Connection<S> {
         &self.inner.state
     }
 
+    /// Whether the client is on long-polling, and not on a WebSocket.
+    #[must_use]
+    pub fn is_polling(&self) -> bool {
+        self.inner.socket.link.is_polling()
+    }
+
     /// Queues a frame: written in the order of the calls, all of it or the connection ends. The frame names its
     /// namespace, which must be this connection's.
     ///

@@ -134,6 +134,8 @@ impl Worker {
                 thread::yield_now();
                 let mut batch = vec![first];
                 batch.extend(self.requests.try_iter().take(BATCH_MAX - 1));
+                let taken = i64::try_from(batch.len()).unwrap_or(i64::MAX);
+                self.counters.queued.fetch_sub(taken, Ordering::Relaxed);
                 Next::Batch(batch)
             }
             Err(RecvTimeoutError::Timeout) => Next::Idle,
@@ -146,7 +148,13 @@ impl Worker {
         count(&self.counters.batches);
         add(&self.counters.batch_requests, batch.len());
         self.counters.batch_requests_max.fetch_max(batch.len() as u64, Ordering::Relaxed);
-        match self.attempt(&mut batch) {
+        let begun = Instant::now();
+        let attempted = self.attempt(&mut batch);
+        if attempted.is_ok() {
+            self.counters.sizes.0.count(batch.len() as u64);
+            self.counters.latencies.0.count(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
+        }
+        match attempted {
             Ok(events) => {
                 if !events.is_empty() {
                     self.log.publish(events);
@@ -235,6 +243,11 @@ impl Worker {
     }
 
     fn answer(&self, batch: Vec<Box<dyn Request>>, outcome: Result<(), StoreError>) {
+        match outcome {
+            Err(StoreError::Failed) => add(&self.counters.failures, batch.len()),
+            Err(StoreError::OutcomeUnknown) => add(&self.counters.unknowns, batch.len()),
+            Ok(()) | Err(StoreError::Full | StoreError::Overloaded) => {}
+        }
         for request in batch {
             request.answer(outcome, &self.counters);
         }

@@ -1,0 +1,62 @@
+//! `/metrics` and `/health/detailed`: for those who run the node. To others they are not there.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
+use tidings_core::error::Code;
+use tidings_core::services::Services;
+
+use crate::answer::Json;
+use crate::extract::From;
+use crate::operations::{Operated, Page};
+use crate::problem::Refused;
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(super) async fn get_metrics(
+    State(services): State<Arc<Services>>,
+    Extension(operated): Extension<Operated>,
+    From(from): From,
+) -> Result<impl IntoResponse, Refused> {
+    check(&operated, from)?;
+    let mut page = Page::default();
+    (operated.operations.collect)(&mut page);
+    operated.hub.write_metrics(&mut page);
+    operated.requests.write(&mut page);
+    write_services(&services, &mut page);
+    Ok(([(CONTENT_TYPE, TEXT)], page.finish()))
+}
+
+pub(super) async fn get_detailed(
+    Extension(operated): Extension<Operated>,
+    From(from): From,
+) -> Result<impl IntoResponse, Refused> {
+    check(&operated, from)?;
+    Ok(Json((operated.operations.examine)().await))
+}
+
+fn check(operated: &Operated, from: std::net::IpAddr) -> Result<(), Refused> {
+    if operated.operations.allows(from) {
+        return Ok(());
+    }
+    Err(Refused::new(Code::NotFound, "Nothing is served at this path."))
+}
+
+fn write_services(services: &Services, page: &mut Page) {
+    let stats = services.counters.stats();
+    for (source, count) in [
+        ("memory", stats.catch_ups_from_memory),
+        ("store", stats.catch_ups_from_store),
+        ("reset", stats.catch_ups_reset),
+    ] {
+        page.value("tidings_catch_ups_total", &[("source", source)], count);
+    }
+    for (action, count) in stats.limited {
+        page.value("tidings_rate_limited_total", &[("action", action.as_str())], count);
+    }
+    page.value("tidings_rate_limited_total", &[("action", "logins")], stats.login_delays);
+    page.value("tidings_conversations_open", &[], services.signals.watched() as u64);
+}
