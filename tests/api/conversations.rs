@@ -226,9 +226,9 @@ async fn what_one_has_chosen_is_on_all_ones_devices_and_nobody_elses() {
         conversations.map(|one| one["id"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(list("").await, [tea.clone(), band.clone()], "it is pinned");
-    assert_eq!(list("?archived=true").await, [tea.clone()]);
-    assert_eq!(list("?archived=false").await, [band.clone()]);
-    assert_eq!(list("?q=%20BAN").await, [band.clone()]);
+    assert_eq!(list("?archived=true").await, std::slice::from_ref(&tea));
+    assert_eq!(list("?archived=false").await, std::slice::from_ref(&band));
+    assert_eq!(list("?q=%20BAN").await, std::slice::from_ref(&band));
     assert_eq!(list("?q=bob").await, [""; 0]);
     let direct = alice.direct_with(&bob).await;
     assert_eq!(list("?q=bob").await, [direct]);
