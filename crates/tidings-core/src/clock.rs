@@ -5,10 +5,10 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
 
 const RFC_3339_MILLISECONDS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
@@ -40,7 +40,10 @@ impl Timestamp {
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
+        // What can be written again.
+        let is_written = (0..=9999).contains(&at.to_offset(UtcOffset::UTC).year());
+        let ms = i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok();
+        ms.filter(|_| is_written).map(Self)
     }
 
     /// RFC 3339 in UTC with milliseconds, as every answer carries it.

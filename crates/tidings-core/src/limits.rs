@@ -138,6 +138,10 @@ limits! {
     conversations_per_hour = 20, 1, 1_000_000;
     /// Typing, presence and opened conversations of one user within a minute.
     signals_per_minute = 600, 1, 1_000_000;
+    /// Searches for people and conversations of one user within a minute.
+    searches_per_minute = 60, 1, 1_000_000;
+    /// Logins of one user within an hour, each with the right password.
+    logins_per_hour = 60, 1, 1_000_000;
     /// Accounts that are made from one address, or one IPv6 network of 64 bits, within an hour.
     registrations_per_hour = 20, 1, 1_000_000;
     /// Everything else of one user within a minute.
@@ -168,6 +172,8 @@ pub const PASSWORD_HASHES_AT_ONCE: usize = 2;
 pub const PASSWORD_HASHES_WAITING_MAX: usize = 64;
 /// Access tokens live this long, in seconds.
 pub const ACCESS_TOKEN_SECONDS: i64 = 600;
+/// A token from so far ahead, in seconds, is none: clocks differ, and one may have been an hour ahead a moment ago.
+pub const CLOCKS_DIFFER_SECONDS: i64 = 2 * 3600;
 /// A revocation outlives the access tokens that it means by this long, in seconds: clocks differ, and one that is an
 /// hour ahead when a token is issued or a revocation is swept may be right again a moment later.
 pub const REVOCATION_MARGIN_SECONDS: i64 = 2 * 3600;
@@ -204,6 +210,8 @@ pub const UNREAD_CONVERSATIONS_MAX: usize = 1_000;
 pub const TYPING_MS: i64 = 5_000;
 /// While somebody writes others are told again this often, in milliseconds.
 pub const TYPING_AGAIN_MS: i64 = 2_000;
+/// Of one conversation it is told so often within a second, of all together, that somebody begins or stops to write.
+pub const TYPING_TOLD_A_SECOND: u32 = 40;
 /// That somebody begins to write is told at most once in this time, in milliseconds.
 pub const TYPING_STARTS_MS: i64 = 1_000;
 /// People of a conversation who are shown writing at once; the others when one of them has stopped.
@@ -230,10 +238,20 @@ pub const RATE_KEYS_MAX: usize = 500_000;
 pub const LOGIN_DELAY_MS: i64 = 1_000;
 /// up to so many.
 pub const LOGIN_DELAY_MS_MAX: i64 = 60_000;
+/// Failed logins before the first delay, of an account from one address: people mistype.
+pub const LOGIN_FREE_OF_PAIR: u32 = 3;
+/// The same of an account, from wherever they come.
+pub const LOGIN_FREE_OF_ACCOUNT: u32 = 10;
+/// The same of an address, whatever the account: many share one.
+pub const LOGIN_FREE_OF_ADDRESS: u32 = 30;
 /// Failed logins are forgotten after this long without another, in milliseconds.
 pub const LOGIN_FORGOTTEN_MS: i64 = 3_600_000;
 /// Accounts and addresses of which failed logins are counted at a time.
 pub const LOGIN_TRIES_KEPT_MAX: usize = 100_000;
+/// Characters of a word of a name by which somebody is found; what is behind them is not looked at.
+pub const NAME_WORD_CHARS_MAX: usize = 40;
+/// Words of somebody's names by which they are found, their username's first.
+pub const NAME_WORDS_MAX: usize = 16;
 /// People that a search by name finds.
 pub const USERS_FOUND_MAX: usize = 50;
 /// People that a search by name looks at, of those of whom the rarest word is the beginning of a name.

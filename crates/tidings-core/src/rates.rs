@@ -26,6 +26,10 @@ pub enum Action {
     Conversations,
     /// Typing, presence, and what is on the screen.
     Signals,
+    /// Looking for people and conversations.
+    Searches,
+    /// Logging in, with the right password.
+    Logins,
     /// Making accounts.
     Registrations,
     /// Everything else.
@@ -79,19 +83,23 @@ impl Action {
             Self::Reactions => "reactions",
             Self::Conversations => "conversations",
             Self::Signals => "signals",
+            Self::Searches => "searches",
+            Self::Logins => "logins",
             Self::Registrations => "registrations",
             Self::General => "general",
         }
     }
 
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Messages,
         Self::Edits,
         Self::Deletes,
         Self::Reactions,
         Self::Conversations,
         Self::Signals,
+        Self::Searches,
+        Self::Logins,
         Self::Registrations,
         Self::General,
     ];
@@ -105,6 +113,8 @@ impl Action {
             Self::Reactions => (limits.reactions_per_minute, MINUTE_MS),
             Self::Conversations => (limits.conversations_per_hour, 60 * MINUTE_MS),
             Self::Signals => (limits.signals_per_minute, MINUTE_MS),
+            Self::Searches => (limits.searches_per_minute, MINUTE_MS),
+            Self::Logins => (limits.logins_per_hour, 60 * MINUTE_MS),
             Self::Registrations => (limits.registrations_per_hour, 60 * MINUTE_MS),
             Self::General => (limits.requests_per_minute, MINUTE_MS),
         };
@@ -135,7 +145,15 @@ impl Services {
     /// # Errors
     /// [`Limited`]: it is not to be done now.
     pub async fn take(&self, actor: &Actor, action: Action) -> Result<Option<Standing>, Limited> {
-        self.take_of(RateKey::User(action, actor.user), action).await
+        self.take_of_user(actor.user, action).await
+    }
+
+    pub(crate) async fn take_of_user(
+        &self,
+        user: UserId,
+        action: Action,
+    ) -> Result<Option<Standing>, Limited> {
+        self.take_of(RateKey::User(action, user), action).await
     }
 
     /// The same of a stranger. This machine's own addresses are a proxy, and so everybody: they are not counted.

@@ -38,7 +38,7 @@ pub struct Services {
     /// What they have counted.
     pub counters: Counters,
     pub(crate) rates: Option<Arc<dyn RateLimiter>>,
-    pub(crate) login_guard: LoginGuard,
+    pub(crate) login_guard: Arc<LoginGuard>,
     pub(crate) passwords: Passwords,
     pub(crate) refresh_secret: RefreshSecret,
     pub(crate) request_macs: RequestMacs,
@@ -95,7 +95,7 @@ impl Services {
             passwords: parts.passwords,
             counters: Counters::default(),
             rates: parts.rates,
-            login_guard: LoginGuard::default(),
+            login_guard: Arc::default(),
         }
     }
 }

@@ -52,6 +52,9 @@ pub enum Signal {
     },
 }
 
+/// Conversations of which the store is asked at a time who is in.
+const ASKED_AT_ONCE: usize = 64;
+
 /// The signals of one node.
 pub struct Signals {
     store: Arc<dyn Store>,
@@ -60,6 +63,8 @@ pub struct Signals {
     typing: Typing,
     hidden: Hidden,
     presence: Mutex<Board>,
+    /// Held while the store is asked who is in a conversation, by the last byte of its id: one asks for all.
+    asking: Vec<tokio::sync::Mutex<()>>,
     /// Who has gone and when, to be written.
     gone: Mutex<VecDeque<(UserId, Timestamp)>>,
 }
@@ -76,7 +81,8 @@ impl Signals {
     ) -> Result<Arc<Self>, StoreError> {
         let hidden = Hidden::new(store.list_hidden().await?);
         let (typing, presence, gone) = (Typing::default(), Mutex::default(), Mutex::default());
-        Ok(Arc::new(Self { store, screens, clock, typing, hidden, presence, gone }))
+        let asking = (0..ASKED_AT_ONCE).map(|_| tokio::sync::Mutex::default()).collect();
+        Ok(Arc::new(Self { store, screens, clock, typing, hidden, presence, asking, gone }))
     }
 
     /// Somebody who has the conversation open begins to write, or goes on.
@@ -92,7 +98,7 @@ impl Signals {
 
     /// They have stopped.
     pub fn stop_typing(&self, conversation: ConversationId, user: UserId) {
-        self.typing.stop(&*self.screens, conversation, user);
+        self.typing.stop(&*self.screens, conversation, user, &*self.clock);
     }
 
     /// A connection of theirs is here.

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::clock::{Clock, Timestamp};
 use crate::ids::{ConversationId, UserId};
-use crate::limits::{TYPING_AGAIN_MS, TYPING_MS, TYPING_STARTS_MS, TYPING_TOLD_MAX};
+use crate::limits::{TYPING_AGAIN_MS, TYPING_MS, TYPING_STARTS_MS, TYPING_TOLD_A_SECOND, TYPING_TOLD_MAX};
 use crate::ports::screens::Screens;
 use crate::signals::Signal;
 
@@ -27,6 +27,8 @@ struct Writers {
     people: HashMap<UserId, One>,
     /// Of so many others were told.
     told: usize,
+    /// How often anything was told since then.
+    tells: (u32, Option<Timestamp>),
 }
 
 /// Somebody who writes, or has just stopped.
@@ -64,20 +66,24 @@ impl Typing {
         one.until = Some(now.plus_ms(TYPING_MS));
         let wait = if one.is_told { TYPING_AGAIN_MS } else { TYPING_STARTS_MS };
         let has_room = one.is_told || writers.told < TYPING_TOLD_MAX;
-        if has_room && one.told_at.is_none_or(|at| has_passed(at, wait, now)) {
+        if has_room
+            && one.told_at.is_none_or(|at| has_passed(at, wait, now))
+            && may_tell(&mut writers.tells, now)
+        {
             writers.told += usize::from(!one.is_told);
             (one.is_told, one.told_at) = (true, Some(now));
             screens.signal(&Signal::TypingStarted { conversation, user }, &[conversation], Some(user));
         }
     }
 
-    /// They have stopped; told at once.
-    pub fn stop(&self, screens: &dyn Screens, conversation: ConversationId, user: UserId) {
+    /// They have stopped; told at once, or with the next round where very many begin and stop.
+    pub fn stop(&self, screens: &dyn Screens, conversation: ConversationId, user: UserId, clock: &dyn Clock) {
         let mut shard = self.shard(conversation).lock();
         let Some(writers) = shard.0.get_mut(&conversation) else { return };
         let Some(one) = writers.people.get_mut(&user) else { return };
         one.until = None;
-        if std::mem::take(&mut one.is_told) {
+        if one.is_told && may_tell(&mut writers.tells, clock.now()) {
+            one.is_told = false;
             writers.told -= 1;
             screens.signal(&Signal::TypingStopped { conversation, user }, &[conversation], Some(user));
         }
@@ -113,7 +119,7 @@ impl Typing {
 
 impl Writers {
     fn expire(&mut self, screens: &dyn Screens, conversation: ConversationId, now: Timestamp) {
-        let Self { people, told } = self;
+        let Self { people, told, tells } = self;
         people.retain(|user, one| {
             let user = *user;
             // What ends later than it can was begun before the clock went back.
@@ -122,13 +128,13 @@ impl Writers {
             }
             let is_settled = one.told_at.is_none_or(|at| has_passed(at, TYPING_STARTS_MS, now));
             match (one.until, one.is_told) {
-                (None, true) => {
+                (None, true) if may_tell(tells, now) => {
                     one.is_told = false;
                     *told -= 1;
                     let stopped = Signal::TypingStopped { conversation, user };
                     screens.signal(&stopped, &[conversation], Some(user));
                 }
-                (Some(_), false) if is_settled && *told < TYPING_TOLD_MAX => {
+                (Some(_), false) if is_settled && *told < TYPING_TOLD_MAX && may_tell(tells, now) => {
                     (one.is_told, one.told_at) = (true, Some(now));
                     *told += 1;
                     let started = Signal::TypingStarted { conversation, user };
@@ -136,9 +142,18 @@ impl Writers {
                 }
                 _ => {}
             }
-            one.until.is_some() || !is_settled
+            one.until.is_some() || one.is_told || !is_settled
         });
     }
+}
+
+/// Whether one more of a conversation may be told within this second.
+fn may_tell((count, since): &mut (u32, Option<Timestamp>), now: Timestamp) -> bool {
+    if since.is_none_or(|since| has_passed(since, 1_000, now)) {
+        (*count, *since) = (0, Some(now));
+    }
+    *count += 1;
+    *count <= TYPING_TOLD_A_SECOND
 }
 
 /// A clock that went back has let everything pass.
@@ -216,7 +231,7 @@ mod tests {
         let (typing, told) = (Typing::default(), Told::default());
         for ms in 0..900 {
             typing.start(&told, HERE, ALICE, &At(ms));
-            typing.stop(&told, HERE, ALICE);
+            typing.stop(&told, HERE, ALICE, &At(ms));
         }
         assert_eq!(told.take(), [true, false], "one beginning a second");
         typing.start(&told, HERE, ALICE, &At(950));
@@ -224,8 +239,8 @@ mod tests {
         assert!(told.take().is_empty());
         typing.expire(&told, &At(TYPING_STARTS_MS));
         assert_eq!(told.take(), [true], "it did not stop any more");
-        typing.stop(&told, HERE, ALICE);
-        typing.stop(&told, HERE, ALICE);
+        typing.stop(&told, HERE, ALICE, &At(TYPING_STARTS_MS));
+        typing.stop(&told, HERE, ALICE, &At(TYPING_STARTS_MS));
         assert_eq!(told.take(), [false]);
     }
 
@@ -237,12 +252,27 @@ mod tests {
             typing.start(&told, HERE, user(n), &At(0));
         }
         assert_eq!(told.take().len(), TYPING_TOLD_MAX);
-        typing.stop(&told, HERE, user(0));
+        typing.stop(&told, HERE, user(0), &At(1));
         typing.expire(&told, &At(1));
         assert_eq!(told.take(), [false, true], "one of the others takes the place");
         assert_eq!(typing.list(HERE, ALICE).len(), TYPING_TOLD_MAX - 1);
         typing.expire(&told, &At(TYPING_MS));
         assert_eq!(told.take(), [false; TYPING_TOLD_MAX]);
+    }
+
+    #[test]
+    fn of_a_conversation_so_much_is_told_a_second() {
+        let (typing, told) = (Typing::default(), Told::default());
+        let user = |n: u32| UserId(Uuid::from_u128(n.into()));
+        for n in 0..10 * TYPING_TOLD_A_SECOND {
+            typing.start(&told, HERE, user(n), &At(0));
+            typing.stop(&told, HERE, user(n), &At(0));
+        }
+        assert_eq!(told.take().len(), TYPING_TOLD_A_SECOND as usize);
+        typing.start(&told, HERE, ALICE, &At(999));
+        assert!(told.take().is_empty());
+        typing.expire(&told, &At(1_000));
+        assert_eq!(told.take(), [true], "the next second tells how it stands");
     }
 
     /// R20: nobody writes for an hour because the clock was put back.

@@ -22,7 +22,8 @@ pub trait Cursor: Sized {
 }
 
 impl Cursor for ConversationCursor {
-    const KIND: u8 = 1;
+    /// 1 was before they could be pinned.
+    const KIND: u8 = 3;
 
     fn parts(&self) -> (u64, [u8; 16]) {
         // Whether it is pinned is the number's last bit.

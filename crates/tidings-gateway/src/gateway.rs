@@ -92,7 +92,7 @@ impl Sockets for tidings_socketio::Server {
     }
 }
 
-/// Where the request came from: the far end of its connection, a proxy's where one is between.
+/// Where the request came from: the far end of its connection, or who a trusted proxy says it comes from.
 #[derive(Debug, Clone, Copy)]
 pub struct RemoteAddr(pub SocketAddr);
 
@@ -102,6 +102,7 @@ pub struct Gateway {
     router: Router,
     sockets: Arc<dyn Sockets>,
     requests: Arc<Requests>,
+    operations: Arc<Operations>,
 }
 
 impl Gateway {
@@ -114,9 +115,10 @@ impl Gateway {
         operations: Operations,
     ) -> Self {
         let requests = Arc::<Requests>::default();
-        let operated = Operated { operations: Arc::new(operations), hub, requests: Arc::clone(&requests) };
+        let operations = Arc::new(operations);
+        let operated = Operated { operations: Arc::clone(&operations), hub, requests: Arc::clone(&requests) };
         let router = rest::router(Arc::clone(&services), operated);
-        Self { services, router, sockets, requests }
+        Self { services, router, sockets, requests, operations }
     }
 
     /// What serves `/socket.io/`.
@@ -177,7 +179,8 @@ impl Application for Gateway {
             return response;
         }
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(RemoteAddr(remote));
+        let client = self.operations.client_address(remote.ip(), request.headers());
+        request.extensions_mut().insert(RemoteAddr(SocketAddr::new(client, remote.port())));
         self.answer(request).await
     }
 

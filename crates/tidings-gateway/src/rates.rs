@@ -21,7 +21,7 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STANDING: HeaderName = HeaderName::from_static("ratelimit");
 
 /// What a request counts as; nothing for what everybody may ask, and for logins, which are guarded with the accounts.
-fn action_of_route(method: &Method, path: &str) -> Option<Action> {
+fn action_of_route(method: &Method, path: &str, query: Option<&str>) -> Option<Action> {
     let is = |other: &Method| method == other;
     match path {
         "/api/auth/register" => Some(Action::Registrations),
@@ -30,6 +30,8 @@ fn action_of_route(method: &Method, path: &str) -> Option<Action> {
         "/api/messages/{id}" if is(&Method::DELETE) => Some(Action::Deletes),
         "/api/messages/{id}/reactions" | "/api/messages/{id}/reactions/{emoji}" => Some(Action::Reactions),
         "/api/conversations" if is(&Method::POST) => Some(Action::Conversations),
+        "/api/users" => Some(Action::Searches),
+        "/api/conversations" if query.is_some_and(|query| query.contains("q=")) => Some(Action::Searches),
         "/api/auth/login" | "/api/auth/refresh" | "/api/server" | "/api/openapi.json" => None,
         path if path.starts_with("/api/") => Some(Action::General),
         _ => None,
@@ -57,7 +59,9 @@ pub(crate) async fn limit(
     next: Next,
 ) -> Response {
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let Some(action) = action_of_route(request.method(), path) else { return next.run(request).await };
+    let Some(action) = action_of_route(request.method(), path, request.uri().query()) else {
+        return next.run(request).await;
+    };
     let taken = if action == Action::Registrations {
         match request.extensions().get::<RemoteAddr>() {
             Some(RemoteAddr(address)) => services.take_of_address(address.ip(), action).await,

@@ -173,7 +173,7 @@ impl Handler for SocketHandler {
 }
 
 /// Events that clients send; a client may say any word for one.
-const EVENTS: [&str; 14] = [
+pub(crate) const EVENTS: [&str; 14] = [
     "message:send",
     "message:edit",
     "message:delete",

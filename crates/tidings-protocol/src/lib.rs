@@ -13,6 +13,7 @@ mod metadata;
 pub mod not_served;
 pub mod problem;
 pub mod receipts;
+pub mod schemas;
 pub mod secret;
 pub mod server;
 pub mod sessions;

@@ -40,6 +40,8 @@ pub struct Config {
     pub log_filter: String,
     /// How it looks.
     pub log_format: LogFormat,
+    /// Proxies whose word is taken for where a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
     /// Who may ask for metrics and details, beside the machine itself.
     pub ops_allow: Vec<IpNet>,
     /// What a client may do.
@@ -73,6 +75,7 @@ impl Default for Config {
             wal_bytes_max: Upkeep::default().wal_bytes_max,
             log_filter: "info".to_owned(),
             log_format: LogFormat::Text,
+            trusted_proxies: Vec::new(),
             ops_allow: Vec::new(),
             limits: Limits::default(),
             rate_limits: true,
@@ -186,6 +189,7 @@ impl Config {
                     _ => return Err(format!("{value:?} is neither text nor json")),
                 }
             }
+            "trusted_proxies" => self.trusted_proxies = addresses(value)?,
             "ops.allow" => self.ops_allow = addresses(value)?,
             "rate_limits" => {
                 self.rate_limits = match value {
@@ -255,13 +259,14 @@ impl Config {
         };
         let Store::Sqlite = self.store;
         let mut text = format!(
-            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\nwal_bytes_max = {}\nrate_limits = \"{}\"\n\n[log]\nfilter = {}\nformat = \"{format}\"\n\n[ops]\nallow = {}\n\n[limits]\n",
+            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\nwal_bytes_max = {}\nrate_limits = \"{}\"\ntrusted_proxies = {}\n\n[log]\nfilter = {}\nformat = \"{format}\"\n\n[ops]\nallow = {}\n\n[limits]\n",
             self.listen,
             quote(&self.data_dir.to_string_lossy()),
             self.wal_bytes_max,
             if self.rate_limits { "on" } else { "off" },
+            quote(&listed(&self.trusted_proxies)),
             quote(&self.log_filter),
-            quote(&self.ops_allow.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            quote(&listed(&self.ops_allow)),
         );
         for (name, value) in self.limits.list() {
             // Writing to a string does not fail.
@@ -269,6 +274,10 @@ impl Config {
         }
         text
     }
+}
+
+fn listed(networks: &[IpNet]) -> String {
+    networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Addresses and networks, with commas between them.

@@ -32,10 +32,11 @@ pub(crate) struct Examiner {
 }
 
 impl Examiner {
-    pub(crate) fn operations(self, allow: Vec<IpNet>) -> Operations {
+    pub(crate) fn operations(self, allow: Vec<IpNet>, trusted_proxies: Vec<IpNet>) -> Operations {
         let examiner = self.clone();
         Operations {
             allow,
+            trusted_proxies,
             collect: Box::new(move |page| self.collect(page)),
             examine: Box::new(move || Box::pin(examiner.clone().examine())),
         }

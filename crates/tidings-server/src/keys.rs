@@ -33,16 +33,14 @@ pub fn load_or_make(data_dir: &Path) -> anyhow::Result<Vec<SigningKey>> {
             .with_context(|| format!("cannot make {}", dir.display()))?;
         sync_dir(data_dir).with_context(|| format!("cannot sync {}", data_dir.display()))?;
     }
-    let mut paths = list(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
+    let paths = list(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
     if paths.is_empty() {
         let path = dir.join(FIRST);
         let pem = SigningKey::generate_pem()?;
         write_secret(&path, pem.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
         tracing::info!(path = %path.display(), "made the key that signs access tokens");
-        paths.push(path);
     }
-    paths.sort();
-    paths.iter().rev().map(|path| load(path)).collect()
+    load_all(&dir)
 }
 
 /// What came of a rotation.
@@ -79,6 +77,7 @@ pub fn rotate(data_dir: &Path, discard_old: bool) -> anyhow::Result<Rotated> {
             removed.push(path.clone());
         }
     }
+    sync_dir(&dir).with_context(|| format!("cannot sync {}", dir.display()))?;
     Ok(Rotated { made, removed })
 }
 
@@ -99,30 +98,52 @@ fn age(path: &Path) -> anyhow::Result<Duration> {
 }
 
 /// Gives the server's tokens the keys of the directory whenever they have changed, for ever. What cannot be read leaves
-/// everything as it is.
+/// everything as it is, and is tried again.
 pub(crate) async fn watch(data_dir: PathBuf, access: Arc<AccessTokens>) {
-    let mut known = None;
+    let dir = data_dir.join("keys");
+    // The first look takes what has changed since the start.
+    let (mut taken, mut refused) = (None, None);
     let mut every = tokio::time::interval(LOOK);
     loop {
         every.tick().await;
-        let dir = data_dir.join("keys");
-        let looked = tokio::task::spawn_blocking(move || look(&dir)).await;
-        let Ok(Ok(found)) = looked else { continue };
-        // The first look is at what was loaded a moment ago.
-        if known.replace(found.clone()).is_some_and(|known| known != found) {
-            let data_dir = data_dir.clone();
-            match tokio::task::spawn_blocking(move || load_or_make(&data_dir)).await {
-                Ok(Ok(keys)) => {
-                    tracing::info!(keys = keys.len(), "took the keys that sign access tokens");
-                    access.set_keys(keys);
-                }
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "the keys that sign access tokens stay as they were");
-                }
-                Err(error) => tracing::error!(%error, "nobody looked at the keys"),
+        let dir = dir.clone();
+        let known = taken.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let found = look(&dir).with_context(|| format!("cannot list {}", dir.display()));
+            match found {
+                Ok(found) if Some(&found) == known.as_ref() => None,
+                Ok(found) => Some((Some(found), load_all(&dir))),
+                Err(error) => Some((None, Err(error))),
             }
+        });
+        match looked.await {
+            Ok(None) => {}
+            Ok(Some((found, Ok(keys)))) => {
+                if taken.is_some() {
+                    tracing::info!(keys = keys.len(), "took the keys that sign access tokens");
+                }
+                access.set_keys(keys);
+                (taken, refused) = (found, None);
+            }
+            // Once, until something has changed.
+            Ok(Some((found, Err(error)))) if refused.as_ref() != Some(&found) => {
+                tracing::error!("the keys that sign access tokens stay as they were: {error:#}");
+                refused = Some(found);
+            }
+            Ok(Some(_)) => {}
+            Err(error) => tracing::error!(%error, "nobody looked at the keys"),
         }
     }
+}
+
+/// All of the directory, the one that signs first; at least one.
+fn load_all(dir: &Path) -> anyhow::Result<Vec<SigningKey>> {
+    let mut paths = list(dir).with_context(|| format!("cannot list {}", dir.display()))?;
+    paths.sort();
+    if paths.is_empty() {
+        bail!("there is none in {}", dir.display());
+    }
+    paths.iter().rev().map(|path| load(path)).collect()
 }
 
 /// Which keys there are, and since when.
@@ -161,14 +182,17 @@ fn load(path: &Path) -> anyhow::Result<SigningKey> {
     }
 }
 
-/// All of it or nothing, after a crash too: a half-written key would keep the server from starting.
+/// All of it or nothing, after a crash too: a half-written key would keep the server from starting. What is there under
+/// this name stays, and is an error.
 fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension("pem.tmp");
+    let unfinished = path.with_extension(format!("pem.{}.tmp", std::process::id()));
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&unfinished, path)?;
+    let linked = fs::hard_link(&unfinished, path);
+    fs::remove_file(&unfinished)?;
+    linked?;
     path.parent().map_or(Ok(()), sync_dir)
 }
 

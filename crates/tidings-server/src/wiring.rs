@@ -101,7 +101,7 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
         hub: Arc::clone(&hub),
         started: Instant::now(),
     };
-    let operations = examiner.operations(config.ops_allow.clone());
+    let operations = examiner.operations(config.ops_allow.clone(), config.trusted_proxies.clone());
     let gateway = Arc::new(Gateway::new(services, sockets, Arc::clone(&hub), operations));
     Ok(Node { gateway, store, delivery, hub, signals, tasks })
 }

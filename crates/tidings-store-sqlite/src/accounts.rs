@@ -84,9 +84,16 @@ impl AccountStore for SqliteStore {
         self.readers.read(move |reader| Ok(find_password(reader.snapshot(&[])?.rows().conn, id)?)).await
     }
 
-    async fn search_users(&self, app: AppId, words: Vec<String>) -> Result<Vec<User>, StoreError> {
+    async fn search_users(
+        &self,
+        app: AppId,
+        words: Vec<String>,
+        username: String,
+    ) -> Result<Vec<User>, StoreError> {
         self.readers
-            .read(move |reader| Ok(search::search_users(reader.snapshot(&[])?.rows(), app, &words)?))
+            .read(move |reader| {
+                Ok(search::search_users(reader.snapshot(&[])?.rows(), app, &words, &username)?)
+            })
             .await
     }
 
@@ -165,8 +172,7 @@ fn update_user(tx: &mut Tx<'_>, update: &UpdateUser) -> Result<Change<User>, Fai
         user.settings.typing,
         user.settings.presence,
     ))?;
-    search::forget_words(tx.conn, &before)?;
-    search::write_words(tx.conn, &user)?;
+    search::rewrite_words(tx.conn, &before, &user)?;
     let body = EventBody::UserUpdated(user.clone());
     Ok(Change::with(user, Draft { place, actor: actor.user, at: update.now, body }, []))
 }

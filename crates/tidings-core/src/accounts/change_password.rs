@@ -1,14 +1,11 @@
 //! A new password: whoever knew the old one is out.
 
-use std::net::IpAddr;
-
 use crate::ports::store::PasswordChange;
 use crate::services::Services;
 use crate::sessions::{Actor, revoked_until};
 
 use super::Error;
 use super::check::check_new_password;
-use super::guard::{Attempt, Caller};
 
 impl Services {
     /// Puts a new password in the place of the present one, and ends the actor's other sessions in the same commit.
@@ -16,33 +13,25 @@ impl Services {
     /// # Errors
     /// [`Error::Invalid`] for a new one that breaks rules, [`Error::WrongPassword`], also for one that was changed
     /// meanwhile; [`Error::TooManyTries`].
-    pub async fn change_password(
-        &self,
-        actor: &Actor,
-        current: String,
-        new: String,
-        from: IpAddr,
-    ) -> Result<(), Error> {
+    pub async fn change_password(&self, actor: &Actor, current: String, new: String) -> Result<(), Error> {
         check_new_password(&new, &self.limits).map_err(Error::Invalid)?;
         // Over-long input cannot be right; hashing it would only cost.
         if current.chars().count() > self.limits.password_chars_max {
             return Err(Error::WrongPassword);
         }
         let known = self.store.find_password(actor.user).await?;
-        // Who is logged in guesses for themselves, and keeps nobody out.
-        let caller = Caller { account: &actor.user.to_string(), address: from, is_known: true };
         let attempt = match self.rates {
-            Some(_) => self.try_password(caller)?,
-            None => Attempt::default(),
+            Some(_) => self
+                .login_guard
+                .begin_own(actor.user, self.clock.now())
+                .map_err(|wait_ms| self.delayed(wait_ms))?,
+            None => self.login_guard.uncounted(),
         };
-        match self.passwords.verify(current, known.clone()).await {
-            Ok(true) => self.login_guard.succeed(attempt),
-            Ok(false) => return Err(Error::WrongPassword),
-            Err(error) => {
-                self.login_guard.cancel(attempt);
-                return Err(error);
-            }
+        if !self.passwords.verify(current, known.clone()).await? {
+            attempt.fail();
+            return Err(Error::WrongPassword);
         }
+        attempt.succeed();
         let Some(known) = known else { return Err(Error::WrongPassword) };
         let new = self.passwords.hash(new).await?;
         let now = self.clock.now();

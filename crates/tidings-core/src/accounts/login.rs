@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::ids::AppId;
+use crate::ids::{AppId, UserId};
+use crate::rates::Action;
 use crate::services::Services;
 use crate::sessions::SignedIn;
+use uuid::Uuid;
 
 use super::check::check_device;
 use super::guard::{Attempt, Caller};
@@ -33,27 +35,19 @@ impl Services {
         let credentials = self.store.find_credentials(AppId::DEFAULT, &login).await?;
         let attempt = self.begin_login(&login, credentials.as_ref(), from).await?;
         let hash = credentials.as_ref().map(|found| found.password_hash.clone());
-        let matches = match self.passwords.verify(password, hash).await {
-            Ok(matches) => matches,
-            Err(error) => {
-                self.login_guard.cancel(attempt);
-                return Err(error);
-            }
+        let matches = self.passwords.verify(password, hash).await?;
+        let Some(credentials) = credentials.filter(|_| matches) else {
+            attempt.fail();
+            return Err(Error::BadCredentials);
         };
-        let Some(credentials) = credentials.filter(|_| matches) else { return Err(Error::BadCredentials) };
-        self.login_guard.succeed(attempt);
+        attempt.succeed();
+        self.take_of_user(credentials.user.id, Action::Logins)
+            .await
+            .map_err(|limited| Error::TooManyTries(limited.0.more_in_ms))?;
         self.sign_in(credentials.user, device, Some(credentials.password_hash), from).await
     }
 
-    /// Begins to look at a password, unless too many have been wrong.
-    pub(super) fn try_password(&self, caller: Caller<'_>) -> Result<Attempt, Error> {
-        self.login_guard.begin(caller, self.clock.now()).map_err(|wait_ms| {
-            self.counters.login_delayed();
-            Error::TooManyTries(wait_ms)
-        })
-    }
-
-    /// An account has one name here, whichever of its two is used; one that does not exist has that which is tried.
+    /// The same questions are asked whether there is such an account or not.
     async fn begin_login(
         &self,
         login: &str,
@@ -61,16 +55,17 @@ impl Services {
         from: IpAddr,
     ) -> Result<Attempt, Error> {
         if self.rates.is_none() {
-            return Ok(Attempt::default());
+            return Ok(self.login_guard.uncounted());
         }
-        let (account, is_known) = match credentials {
-            Some(Credentials { user, .. }) => {
-                let address = self.address_mac(from);
-                (user.id.to_string(), self.store.is_known_address(user.id, address).await?)
-            }
-            None => (login.to_owned(), false),
-        };
-        let caller = Caller { account: &account, address: from, is_known };
-        self.try_password(caller)
+        let user = credentials.map_or(UserId(Uuid::nil()), |found| found.user.id);
+        let is_known = self.store.is_known_address(user, self.address_mac(from)).await?;
+        let caller = Caller { account: login, address: from, is_known };
+        self.login_guard.begin(caller, self.clock.now()).map_err(|wait_ms| self.delayed(wait_ms))
+    }
+
+    /// A password is not looked at, because too many have been wrong.
+    pub(super) fn delayed(&self, wait_ms: u64) -> Error {
+        self.counters.login_delayed();
+        Error::TooManyTries(wait_ms)
     }
 }

@@ -18,8 +18,8 @@ pub struct PasswordHash(pub String);
 /// Hashes and checks passwords. m = 19 MiB, t = 2, p = 1 (OWASP's first choice for argon2id).
 pub struct Passwords {
     argon2: Arc<Argon2<'static>>,
-    at_once: Semaphore,
-    waiting: AtomicUsize,
+    at_once: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
     nobody: PasswordHash,
 }
 
@@ -41,8 +41,8 @@ impl Passwords {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         Self {
             argon2: Arc::new(argon2),
-            at_once: Semaphore::new(PASSWORD_HASHES_AT_ONCE),
-            waiting: AtomicUsize::new(0),
+            at_once: Arc::new(Semaphore::new(PASSWORD_HASHES_AT_ONCE)),
+            waiting: Arc::default(),
             nobody,
         }
     }
@@ -76,10 +76,15 @@ impl Passwords {
         &self,
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let _place = Waiting::enter(&self.waiting)?;
-        let _permit = self.at_once.acquire().await.map_err(|_| Error::Overloaded)?;
+        let place = Waiting::enter(&self.waiting)?;
+        let permit = Arc::clone(&self.at_once).acquire_owned().await.map_err(|_| Error::Overloaded)?;
         let argon2 = Arc::clone(&self.argon2);
-        tokio::task::spawn_blocking(move || work(&argon2)).await.map_err(|_| Error::Overloaded)
+        // The work goes on when who asked has gone, and so does what it takes up.
+        let work = move || {
+            let (_place, _permit) = (place, permit);
+            work(&argon2)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| Error::Overloaded)
     }
 }
 
@@ -90,11 +95,11 @@ impl Default for Passwords {
 }
 
 /// A place in the queue, given back when dropped, also by a request that was cancelled.
-struct Waiting<'a>(&'a AtomicUsize);
+struct Waiting(Arc<AtomicUsize>);
 
-impl<'a> Waiting<'a> {
-    fn enter(waiting: &'a AtomicUsize) -> Result<Self, Error> {
-        let place = Self(waiting);
+impl Waiting {
+    fn enter(waiting: &Arc<AtomicUsize>) -> Result<Self, Error> {
+        let place = Self(Arc::clone(waiting));
         if waiting.fetch_add(1, Ordering::Relaxed) >= PASSWORD_HASHES_WAITING_MAX + PASSWORD_HASHES_AT_ONCE {
             return Err(Error::Overloaded);
         }
@@ -102,7 +107,7 @@ impl<'a> Waiting<'a> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

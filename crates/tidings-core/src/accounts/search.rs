@@ -3,25 +3,19 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Code, FieldError};
-use crate::limits::USERS_FOUND_MAX;
+use crate::limits::{NAME_WORD_CHARS_MAX, NAME_WORDS_MAX, USERS_FOUND_MAX};
 use crate::services::Services;
 use crate::sessions::Actor;
 
 use super::{Error, User};
 
-/// A word of a name is found by so many of its characters.
-const WORD_CHARS_MAX: usize = 40;
-/// So many words of a user's names are found.
-const WORDS_MAX: usize = 16;
-
 /// The words by which somebody is found, in lower case: of the username as a whole, and of all names.
 #[must_use]
 pub fn words_of(user: &User) -> BTreeSet<String> {
-    let names = [Some(&user.display_name), user.first_name.as_ref(), user.last_name.as_ref()];
-    let names = names.into_iter().flatten().map(String::as_str).chain([user.username.as_str()]);
-    let mut words: BTreeSet<String> = names.flat_map(words).take(WORDS_MAX).collect();
-    words.insert(cut(&user.username));
-    words
+    let names =
+        [Some(&user.username), Some(&user.display_name), user.first_name.as_ref(), user.last_name.as_ref()];
+    let names = names.into_iter().flatten();
+    [cut(&user.username)].into_iter().chain(names.flat_map(|name| words(name))).take(NAME_WORDS_MAX).collect()
 }
 
 /// The words of a text: what stands between anything that is neither a letter nor a digit.
@@ -30,7 +24,7 @@ pub fn words(text: &str) -> impl Iterator<Item = String> {
 }
 
 fn cut(word: &str) -> String {
-    word.to_lowercase().chars().take(WORD_CHARS_MAX).collect()
+    word.to_lowercase().chars().take(NAME_WORD_CHARS_MAX).collect()
 }
 
 impl Services {
@@ -57,8 +51,8 @@ impl Services {
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
-        let mut found = self.store.search_users(actor.app, words).await?;
         let text = text.trim().to_lowercase();
+        let mut found = self.store.search_users(actor.app, words, text.clone()).await?;
         found.sort_by(|one, other| {
             (one.username != text, &one.username).cmp(&(other.username != text, &other.username))
         });
@@ -78,6 +72,6 @@ mod tests {
             ["ann", "marie", "o", "neill", "2nd", "жанна", "李雷"]
         );
         assert_eq!(words("?!").count(), 0);
-        assert_eq!(words(&"x".repeat(100)).next().unwrap().len(), WORD_CHARS_MAX);
+        assert_eq!(words(&"x".repeat(100)).next().unwrap().len(), NAME_WORD_CHARS_MAX);
     }
 }

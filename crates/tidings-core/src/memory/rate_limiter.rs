@@ -63,10 +63,10 @@ impl Window {
         Self { part_ms, newest: now.0.div_euclid(part_ms), counts: [0; TOUCHED] }
     }
 
-    /// Whether anything in it still counts. A clock that went back by more than a window lets everything go.
+    /// Whether anything in it still counts. A clock that went back by more than a part lets everything go.
     fn is_of(&self, now: Timestamp) -> bool {
         let age = now.0.div_euclid(self.part_ms) - self.newest;
-        age.abs() < TOUCHED as i64
+        (-1..TOUCHED as i64).contains(&age)
     }
 
     fn take(&mut self, policy: Policy, now: Timestamp) -> Taken {

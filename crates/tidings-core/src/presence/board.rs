@@ -129,7 +129,13 @@ impl Board {
         let asked = || Watched { screens: 0, people: People::Asked(Vec::new()) };
         let watched = self.watched.entry(conversation).or_insert_with(asked);
         watched.screens += 1;
-        !matches!(watched.people, People::Asked(_))
+        self.knows(conversation)
+    }
+
+    /// Whether the store need not be asked, or not any more.
+    pub fn knows(&self, conversation: ConversationId) -> bool {
+        let watched = self.watched.get(&conversation);
+        watched.is_some_and(|watched| !matches!(watched.people, People::Asked(_)))
     }
 
     /// A connection does not look any more. How many are here of many is remembered for a while.

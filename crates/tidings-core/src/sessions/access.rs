@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::ids::{AppId, SessionId, UserId};
-use crate::limits::{ACCESS_TOKEN_SECONDS, VERIFIED_TOKENS_MAX};
+use crate::limits::{ACCESS_TOKEN_SECONDS, CLOCKS_DIFFER_SECONDS, VERIFIED_TOKENS_MAX};
 
 use super::{Actor, Error, SigningKey};
 
@@ -109,7 +109,7 @@ impl AccessTokens {
         let keys = self.keys();
         let actor = match remembered {
             Some(actor) => actor,
-            None => self.verify_signature(&keys, token)?,
+            None => self.verify_signature(&keys, token, now)?,
         };
         if now >= actor.expires_at {
             self.verified.lock().pop(&name);
@@ -129,7 +129,7 @@ impl AccessTokens {
         }
     }
 
-    fn verify_signature(&self, keys: &[SigningKey], token: &str) -> Result<Actor, Error> {
+    fn verify_signature(&self, keys: &[SigningKey], token: &str, now: Timestamp) -> Result<Actor, Error> {
         let invalid = |_| Error::TokenInvalid;
         let header = decode_header(token).map_err(invalid)?;
         if header.typ.as_deref() != Some(TOKEN_TYPE) {
@@ -139,6 +139,12 @@ impl AccessTokens {
         let key =
             keys.iter().find(|key| header.kid.as_deref() == Some(&key.kid)).ok_or(Error::TokenInvalid)?;
         let claims = decode::<Claims>(token, &key.public, &self.validation).map_err(invalid)?.claims;
+        // None of ours lives longer; who has stolen a key may say so, but no longer than until it is changed.
+        if claims.exp.saturating_sub(claims.iat) > ACCESS_TOKEN_SECONDS
+            || claims.iat > now.seconds() + CLOCKS_DIFFER_SECONDS
+        {
+            return Err(Error::TokenInvalid);
+        }
         Ok(Actor {
             user: claims.sub.parse().map_err(|_| Error::TokenInvalid)?,
             session: claims.sid.parse().map_err(|_| Error::TokenInvalid)?,

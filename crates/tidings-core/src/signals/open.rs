@@ -39,6 +39,11 @@ impl Signals {
         let is_known = self.presence.lock().begin(conversation);
         let watch = Watch { signals: Arc::clone(self), conversation, user };
         if !is_known {
+            let turn = usize::from(conversation.as_bytes()[15]) % self.asking.len();
+            let _asking = self.asking[turn].lock().await;
+            if self.presence.lock().knows(conversation) {
+                return Ok(watch);
+            }
             let people = self.store.list_present(conversation).await?;
             // Many are counted before anything is locked.
             let loaded = if people.len() > PRESENCE_NAMED_MAX {

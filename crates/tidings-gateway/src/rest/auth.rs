@@ -57,10 +57,9 @@ pub(super) async fn post_password(
     State(services): State<Arc<Services>>,
     _: NoQuery,
     Authenticated(actor): Authenticated,
-    From(from): From,
     JsonBody(request): JsonBody<PasswordRequest>,
 ) -> Result<impl IntoResponse, Refused> {
     let PasswordRequest { current_password, new_password } = request;
-    services.change_password(&actor, current_password.0, new_password.0, from).await?;
+    services.change_password(&actor, current_password.0, new_password.0).await?;
     Ok(StatusCode::NO_CONTENT)
 }

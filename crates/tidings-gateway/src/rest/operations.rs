@@ -57,6 +57,6 @@ fn write_services(services: &Services, page: &mut Page) {
     for (action, count) in stats.limited {
         page.value("tidings_rate_limited_total", &[("action", action.as_str())], count);
     }
-    page.value("tidings_rate_limited_total", &[("action", "logins")], stats.login_delays);
+    page.value("tidings_rate_limited_total", &[("action", "passwords")], stats.login_delays);
     page.value("tidings_conversations_open", &[], services.signals.watched() as u64);
 }

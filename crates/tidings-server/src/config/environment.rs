@@ -48,6 +48,7 @@ fn key_of(name: &str) -> Option<String> {
         "TIDINGS_DATA_DIR" => "data_dir".to_owned(),
         "TIDINGS_STORE" => "store".to_owned(),
         "TIDINGS_WAL_BYTES_MAX" => "wal_bytes_max".to_owned(),
+        "TIDINGS_TRUSTED_PROXIES" => "trusted_proxies".to_owned(),
         "TIDINGS_OPS_ALLOW" => "ops.allow".to_owned(),
         "TIDINGS_RATE_LIMITS" => "rate_limits".to_owned(),
         "TIDINGS_LOG" => "log.filter".to_owned(),

@@ -142,7 +142,7 @@ pub async fn a_user_is_found_by_the_beginnings_of_their_names(desk: Desk) {
     let [alice, alina, bob] = desk.people(["alice", "alina", "bob"]).await;
     let search = async |words: &[&str]| -> Vec<String> {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        let found = desk.store.search_users(alice.user.app, words).await.unwrap();
+        let found = desk.store.search_users(alice.user.app, words, String::new()).await.unwrap();
         let mut names: Vec<_> = found.into_iter().map(|user| user.username).collect();
         names.sort();
         names
@@ -162,7 +162,7 @@ pub async fn a_user_is_found_by_the_beginnings_of_their_names(desk: Desk) {
     assert_eq!(search(&["liddell", "ali"]).await, ["alina", "bob"]);
     rename(&bob, "Bob", None).await;
     assert_eq!(search(&["rob"]).await, [""; 0], "what they were called is forgotten");
-    let elsewhere =
-        desk.store.search_users(AppId(alice.user.app.0 + 1), vec!["ali".to_owned()]).await.unwrap();
+    let app = AppId(alice.user.app.0 + 1);
+    let elsewhere = desk.store.search_users(app, vec!["ali".to_owned()], "alice".to_owned()).await.unwrap();
     assert!(elsewhere.is_empty());
 }

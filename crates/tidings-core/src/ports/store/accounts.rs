@@ -53,8 +53,14 @@ pub trait AccountStore: Send + Sync + 'static {
     async fn find_user(&self, app: AppId, id: UserId) -> Result<Option<User>, StoreError>;
 
     /// Users of the app: each of the words, of which there is one at least, is the beginning of a word of their names. Of
-    /// more than [`USERS_LOOKED_AT_MAX`](crate::limits::USERS_LOOKED_AT_MAX) some, whose username it is among them.
-    async fn search_users(&self, app: AppId, words: Vec<String>) -> Result<Vec<User>, StoreError>;
+    /// more than [`USERS_LOOKED_AT_MAX`](crate::limits::USERS_LOOKED_AT_MAX) who have the rarest of them some. Whose
+    /// username it is is always among them.
+    async fn search_users(
+        &self,
+        app: AppId,
+        words: Vec<String>,
+        username: String,
+    ) -> Result<Vec<User>, StoreError>;
 
     /// A user by username or e-mail address, both in lower case. A username never has an `@`.
     async fn find_credentials(&self, app: AppId, login: &str) -> Result<Option<Credentials>, StoreError>;

@@ -1,6 +1,6 @@
-//! Every schema, as the OpenAPI document will have it.
+//! Every schema, as the OpenAPI document has it.
 
-use tidings_protocol::{
+use crate::{
     accounts, conversations, events, messages, problem, receipts, server, sessions, signals, socket, sync,
 };
 use utoipa::OpenApi;
@@ -93,11 +93,20 @@ use utoipa::OpenApi;
     problem::FieldProblem,
     server::ServerInfo,
     server::Health,
+    server::DetailedHealth,
+    server::StoreHealth,
+    server::DiskHealth,
+    server::DeliveryHealth,
     server::Jwks,
 )))]
 struct Document;
 
-/// The components of the document, as JSON.
-pub fn all() -> String {
-    serde_json::to_string_pretty(&Document::openapi().components).expect("schemas are JSON")
+/// The schemas by name, as JSON.
+#[must_use]
+pub fn schemas() -> serde_json::Map<String, serde_json::Value> {
+    let components = serde_json::to_value(Document::openapi().components).unwrap_or_default();
+    match components.get("schemas") {
+        Some(serde_json::Value::Object(schemas)) => schemas.clone(),
+        _ => serde_json::Map::new(),
+    }
 }

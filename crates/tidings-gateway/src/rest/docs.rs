@@ -1,0 +1,214 @@
+//! The interface as an `OpenAPI` document, and as a page for people; both are made of the same list and the same schemas.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use axum::response::IntoResponse;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use serde_json::{Map, Value, json};
+use tidings_protocol::events::EventBody;
+use tidings_protocol::schemas::schemas;
+use tidings_protocol::signals::Signal;
+
+use super::{Access, OPERATIONS, Operation};
+use crate::extract::NoQuery;
+
+/// The page has a style and nothing else.
+const CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+                   frame-ancestors 'none'";
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
+static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
+static PAGE: LazyLock<String> = LazyLock::new(page);
+
+pub(super) async fn get_openapi(_: NoQuery) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], TEXT.as_str())
+}
+
+pub(super) async fn get_docs(_: NoQuery) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, CSP)], PAGE.as_str())
+}
+
+/// `OpenAPI` 3.1. What sockets say stands beside it, under `x-events`: the specification has no place for it.
+fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in OPERATIONS {
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method] = described(operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tidings",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "The REST half of the interface. Messages come over Socket.IO at /socket.io/; x-events has what is said there.",
+        },
+        "servers": [{ "url": "/" }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": { "accessToken": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
+        },
+        "x-events": { "server": EventBody::NAMES, "signals": Signal::NAMES, "client": crate::socket::EVENTS },
+    })
+}
+
+fn described(operation: &Operation) -> Value {
+    let in_path = operation.path.split('{').skip(1).filter_map(|part| part.split('}').next());
+    let parameters = in_path
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .chain(
+            operation
+                .query
+                .iter()
+                .map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })),
+        );
+    let mut described = json!({
+        "summary": operation.summary,
+        "operationId": format!("{} {}", operation.method, operation.path),
+        "parameters": parameters.collect::<Vec<_>>(),
+        "responses": {
+            operation.status.to_string(): success(operation),
+            "default": {
+                "description": "A problem (RFC 9457); its code says which",
+                "content": { "application/problem+json": { "schema": reference("Problem") } },
+            },
+        },
+    });
+    if let Some(takes) = operation.takes {
+        described["requestBody"] = json!({
+            "required": true,
+            "content": { "application/json": { "schema": reference(takes) } },
+        });
+    }
+    if operation.access == Access::Users {
+        described["security"] = json!([{ "accessToken": [] }]);
+    }
+    described
+}
+
+fn success(operation: &Operation) -> Value {
+    let description = if operation.access == Access::Operators { "For operators only" } else { "Done" };
+    match operation.gives {
+        Some(gives) => json!({
+            "description": description,
+            "content": { "application/json": { "schema": reference(gives) } },
+        }),
+        None => json!({ "description": description }),
+    }
+}
+
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}
+
+/// The document for people: every operation, then every shape. Names and words of our own only: nothing to be escaped.
+fn page() -> String {
+    let mut text = String::from(include_str!("docs.html"));
+    // Writing to a string does not fail.
+    for operation in OPERATIONS {
+        let Operation { method, path, summary, access, query, takes, status, gives } = operation;
+        let _ = write!(text, "<section><h3><b>{method}</b> <code>{path}</code></h3><p>{summary}.");
+        let _ = match access {
+            Access::Anybody => Ok(()),
+            Access::Users => write!(text, " With a token."),
+            Access::Operators => write!(text, " For operators."),
+        };
+        if !query.is_empty() {
+            let _ = write!(text, " Parameters: <code>{}</code>.", query.join("</code>, <code>"));
+        }
+        let _ = write!(text, "</p><p>");
+        if let Some(takes) = takes {
+            let _ = write!(text, "{} &rarr; ", link(takes));
+        }
+        let _ = writeln!(text, "{status} {}</p></section>", gives.map_or_else(String::new, link));
+    }
+    text.push_str("<h2>Shapes</h2>\n");
+    for (name, schema) in schemas() {
+        let about = schema["description"].as_str().unwrap_or_default();
+        let _ = write!(
+            text,
+            "<section id=\"{name}\"><h3><code>{name}</code></h3><p>{}</p><table>",
+            marked(about)
+        );
+        for (field, shape) in fields(&schema) {
+            let about = marked(shape["description"].as_str().unwrap_or_default());
+            let _ = write!(
+                text,
+                "<tr><td><code>{field}</code></td><td>{}</td><td>{about}</td></tr>",
+                kind(shape)
+            );
+        }
+        text.push_str("</table></section>\n");
+    }
+    text.push_str("</main></html>\n");
+    text
+}
+
+fn link(schema: &str) -> String {
+    format!("<a href=\"#{schema}\">{schema}</a>")
+}
+
+/// Of a shape and of those that it is made of.
+fn fields(schema: &Value) -> Vec<(&String, &Value)> {
+    let own = schema["properties"].as_object().into_iter().flatten();
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    own.chain(parts.flat_map(|part| part["properties"].as_object().into_iter().flatten())).collect()
+}
+
+fn kind(shape: &Value) -> String {
+    if let Some(name) = shape["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+        return link(name);
+    }
+    if shape["items"].is_object() {
+        return format!("list of {}", kind(&shape["items"]));
+    }
+    let alternatives = shape["oneOf"].as_array().or(shape["anyOf"].as_array());
+    if let Some(alternatives) = alternatives {
+        return alternatives.iter().map(kind).collect::<Vec<_>>().join(" or ");
+    }
+    match &shape["type"] {
+        Value::String(name) => name.clone(),
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
+        _ => "anything".to_owned(),
+    }
+}
+
+/// Words between backticks as code; what would be markup is none.
+fn marked(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    let parts = text.split('`').enumerate();
+    parts.map(|(n, part)| if n % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Every schema that is pointed to, anywhere.
+    fn pointed<'a>(value: &'a Value, found: &mut HashSet<&'a str>) {
+        match value {
+            Value::Object(object) => {
+                found.extend(object.get("$ref").and_then(Value::as_str));
+                object.values().for_each(|value| pointed(value, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| pointed(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn whatever_the_document_points_to_is_in_it() {
+        let mut found = HashSet::new();
+        pointed(&DOCUMENT, &mut found);
+        assert!(found.len() > 40, "{found:?}");
+        for path in found {
+            assert!(DOCUMENT.pointer(path.trim_start_matches('#')).is_some(), "{path}");
+        }
+        for name in PAGE.split("href=\"#").skip(1).filter_map(|part| part.split('"').next()) {
+            assert!(PAGE.contains(&format!("id=\"{name}\"")), "{name}");
+        }
+    }
+}
