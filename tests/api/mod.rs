@@ -4,6 +4,7 @@ mod auth;
 mod changes;
 mod conversations;
 mod messages;
+mod openapi;
 mod operations;
 mod participants;
 mod rates;

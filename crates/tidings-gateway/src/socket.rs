@@ -25,6 +25,7 @@ use tidings_core::error::Code;
 use tidings_core::limits::{Limits, PRESENCE_COUNTED_A_SECOND, SIGNALS_EVERY_MS};
 use tidings_core::services::Services;
 use tidings_core::signals::Signals;
+use tidings_protocol::socket_events::FROM_CLIENT;
 use tidings_socketio::{
     CloseReason, Config, ConnectError, Connection, Event, Handler, Handshake, Reply, Server,
 };
@@ -172,26 +173,9 @@ impl Handler for SocketHandler {
     }
 }
 
-/// Events that clients send; a client may say any word for one.
-pub(crate) const EVENTS: [&str; 14] = [
-    "message:send",
-    "message:edit",
-    "message:delete",
-    "reaction:add",
-    "reaction:remove",
-    "messages:read",
-    "messages:delivered",
-    "sync",
-    "conversation:open",
-    "conversation:close",
-    "typing:start",
-    "typing:stop",
-    "presence:set",
-    "session:renew",
-];
-
+/// The names that are counted; a client may say any word for one.
 fn known_event(name: &str) -> &'static str {
-    EVENTS.into_iter().find(|known| *known == name).unwrap_or("other")
+    FROM_CLIENT.iter().find(|known| known.name == name).map_or("other", |known| known.name)
 }
 
 /// The ack of an event, as JSON.

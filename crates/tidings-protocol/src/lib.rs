@@ -19,4 +19,5 @@ pub mod server;
 pub mod sessions;
 pub mod signals;
 pub mod socket;
+pub mod socket_events;
 pub mod sync;

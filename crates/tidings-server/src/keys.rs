@@ -117,7 +117,6 @@ pub(crate) async fn watch(data_dir: PathBuf, access: Arc<AccessTokens>) {
             }
         });
         match looked.await {
-            Ok(None) => {}
             Ok(Some((found, Ok(keys)))) => {
                 if taken.is_some() {
                     tracing::info!(keys = keys.len(), "took the keys that sign access tokens");
@@ -130,7 +129,7 @@ pub(crate) async fn watch(data_dir: PathBuf, access: Arc<AccessTokens>) {
                 tracing::error!("the keys that sign access tokens stay as they were: {error:#}");
                 refused = Some(found);
             }
-            Ok(Some(_)) => {}
+            Ok(None | Some(_)) => {}
             Err(error) => tracing::error!(%error, "nobody looked at the keys"),
         }
     }

@@ -6,9 +6,8 @@ use std::sync::LazyLock;
 use axum::response::IntoResponse;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
-use tidings_protocol::events::EventBody;
 use tidings_protocol::schemas::schemas;
-use tidings_protocol::signals::Signal;
+use tidings_protocol::socket_events::{FROM_CLIENT, FROM_SERVER, ServerEvent, Sort};
 
 use super::{Access, OPERATIONS, Operation};
 use crate::extract::NoQuery;
@@ -49,8 +48,40 @@ fn document() -> Value {
             "schemas": schemas(),
             "securitySchemes": { "accessToken": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
         },
-        "x-events": { "server": EventBody::NAMES, "signals": Signal::NAMES, "client": crate::socket::EVENTS },
+        "x-events": { "server": from_server(), "client": from_client() },
     })
+}
+
+fn from_server() -> Map<String, Value> {
+    let events = FROM_SERVER.iter().map(|event| {
+        let described = json!({
+            "summary": event.summary,
+            "sort": sort(*event),
+            "payload": event.payload.map_or_else(|| json!({ "type": "object" }), reference),
+        });
+        (event.name.to_owned(), described)
+    });
+    events.collect()
+}
+
+fn from_client() -> Map<String, Value> {
+    let events = FROM_CLIENT.iter().map(|event| {
+        let described = json!({
+            "summary": event.summary,
+            "payload": reference(event.payload),
+            "ack": { "oneOf": [reference(event.ack), reference("RefusedAck")] },
+        });
+        (event.name.to_owned(), described)
+    });
+    events.collect()
+}
+
+fn sort(event: ServerEvent) -> &'static str {
+    match event.sort {
+        Sort::Durable => "durable",
+        Sort::Signal => "signal",
+        Sort::Connection => "connection",
+    }
 }
 
 fn described(operation: &Operation) -> Value {
@@ -123,6 +154,25 @@ fn page() -> String {
         }
         let _ = writeln!(text, "{status} {}</p></section>", gives.map_or_else(String::new, link));
     }
+    text.push_str("<h2>Events of the server</h2>\n");
+    for event in &FROM_SERVER {
+        let ServerEvent { name, summary, payload, .. } = event;
+        let payload = payload.map_or_else(String::new, link);
+        let sort = sort(*event);
+        let _ = writeln!(
+            text,
+            "<section><h3><b>{sort}</b> <code>{name}</code></h3><p>{summary}.</p><p>{payload}</p></section>"
+        );
+    }
+    text.push_str("<h2>Events of the client</h2>\n");
+    for event in &FROM_CLIENT {
+        let (name, summary) = (event.name, event.summary);
+        let (payload, ack) = (link(event.payload), link(event.ack));
+        let _ = writeln!(
+            text,
+            "<section><h3><code>{name}</code></h3><p>{summary}.</p><p>{payload} &rarr; {ack}</p></section>"
+        );
+    }
     text.push_str("<h2>Shapes</h2>\n");
     for (name, schema) in schemas() {
         let about = schema["description"].as_str().unwrap_or_default();
@@ -136,7 +186,7 @@ fn page() -> String {
             let _ = write!(
                 text,
                 "<tr><td><code>{field}</code></td><td>{}</td><td>{about}</td></tr>",
-                kind(shape)
+                kind(shape, &link)
             );
         }
         text.push_str("</table></section>\n");
@@ -156,16 +206,17 @@ fn fields(schema: &Value) -> Vec<(&String, &Value)> {
     own.chain(parts.flat_map(|part| part["properties"].as_object().into_iter().flatten())).collect()
 }
 
-fn kind(shape: &Value) -> String {
+/// The type of a field in words, with links to the shapes that it names.
+fn kind(shape: &Value, link: &impl Fn(&str) -> String) -> String {
     if let Some(name) = shape["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
         return link(name);
     }
     if shape["items"].is_object() {
-        return format!("list of {}", kind(&shape["items"]));
+        return format!("list of {}", kind(&shape["items"], link));
     }
     let alternatives = shape["oneOf"].as_array().or(shape["anyOf"].as_array());
     if let Some(alternatives) = alternatives {
-        return alternatives.iter().map(kind).collect::<Vec<_>>().join(" or ");
+        return alternatives.iter().map(|shape| kind(shape, link)).collect::<Vec<_>>().join(" or ");
     }
     match &shape["type"] {
         Value::String(name) => name.clone(),
@@ -183,7 +234,9 @@ fn marked(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{BTreeSet, HashSet};
+    use std::fs;
+    use std::path::Path;
 
     use super::*;
 
@@ -210,5 +263,69 @@ mod tests {
         for name in PAGE.split("href=\"#").skip(1).filter_map(|part| part.split('"').next()) {
             assert!(PAGE.contains(&format!("id=\"{name}\"")), "{name}");
         }
+    }
+
+    /// The reference is made of the table: `UPDATE_REFERENCE=1 cargo test` writes it.
+    #[test]
+    fn the_reference_has_every_event() {
+        let mut text = "# Events\n\nWhat is said on the socket. This page is made of the table in \
+                        `crates/tidings-protocol/src/socket_events.rs` and of the shapes; a\ntest compares them. \
+                        [api.md](../api.md#the-socket) says when what is said, and what a client does.\n\n\
+                        ## From the server\n\nA `durable` event stands at a position of its stream: its fields are \
+                        those of `Frame` and its own. A `signal` is over\nby itself; what is of the `connection` \
+                        is about this socket alone.\n\n| event | sort | when | shape |\n| --- | --- | --- | --- |\n"
+            .to_owned();
+        let link = |name: &str| format!("[{name}](#{})", name.to_lowercase());
+        let mut shapes = BTreeSet::from(["Frame", "RefusedAck"]);
+        for event in &FROM_SERVER {
+            let ServerEvent { name, summary, payload, .. } = event;
+            shapes.extend(payload);
+            let (sort, payload) = (sort(*event), payload.map_or_else(|| "`{}`".to_owned(), link));
+            text += &format!("| `{name}` | {sort} | {summary} | {payload} |\n");
+        }
+        text += "\n## From the client\n\nEach takes one object and an ack. The ack of what is refused is \
+                 [RefusedAck](#refusedack).\n\n| event | what for | shape | ack |\n| --- | --- | --- | --- |\n";
+        for event in &FROM_CLIENT {
+            shapes.extend([event.payload, event.ack]);
+            let (name, summary) = (event.name, event.summary);
+            text += &format!("| `{name}` | {summary} | {} | {} |\n", link(event.payload), link(event.ack));
+        }
+        let all = schemas();
+        let find = |name: &str| match name {
+            "Frame" => all.iter().find(|(name, _)| name.starts_with("Frame")).unwrap().1,
+            name => &all[name],
+        };
+        let mut waiting: Vec<String> = shapes.iter().map(|name| (*name).to_owned()).collect();
+        let mut found = BTreeSet::new();
+        while let Some(name) = waiting.pop() {
+            if found.insert(name.clone()) {
+                let mut pointers = HashSet::new();
+                pointed(find(&name), &mut pointers);
+                let names = pointers.iter().filter_map(|path| path.rsplit('/').next());
+                waiting.extend(names.filter(|name| *name != "EventBody").map(str::to_owned));
+            }
+        }
+        text += "\n## Shapes\n";
+        for name in &found {
+            let schema = find(name);
+            let about = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
+            text += &format!("\n### {name}\n\n{about}\n\n| field | type | |\n| --- | --- | --- |\n");
+            let parts = schema["allOf"].as_array().into_iter().flatten();
+            for part in parts.filter_map(|part| part["$ref"].as_str()?.rsplit('/').next()) {
+                if part != "EventBody" {
+                    text += &format!("| | {} | its fields too |\n", link(part));
+                }
+            }
+            for (field, shape) in fields(schema) {
+                let about = shape["description"].as_str().unwrap_or_default().replace('\n', " ");
+                text += &format!("| `{field}` | {} | {about} |\n", kind(shape, &link));
+            }
+        }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/events.md");
+        if std::env::var_os("UPDATE_REFERENCE").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        let written = fs::read_to_string(path).unwrap();
+        assert_eq!(written, text, "UPDATE_REFERENCE=1 cargo test -p tidings-gateway");
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tidings_protocol::events::EventBody;
 use tidings_protocol::schemas::schemas;
 use tidings_protocol::signals::Signal;
+use tidings_protocol::socket_events::{FROM_CLIENT, FROM_SERVER, Sort};
 
 /// Examples by the name of their shape, as they stand on the wire.
 #[derive(Default)]
@@ -155,4 +156,16 @@ fn signals() {
 #[test]
 fn schemas_of_all() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&schemas()).unwrap());
+}
+
+#[test]
+fn every_event_of_the_code_is_in_the_table_with_a_shape_that_there_is() {
+    let named = |sort| FROM_SERVER.iter().filter(move |event| event.sort == sort).map(|event| event.name);
+    assert!(named(Sort::Durable).eq(EventBody::NAMES));
+    assert!(named(Sort::Signal).eq(Signal::NAMES.into_iter().chain(["signals:missed"])));
+    let schemas = schemas();
+    let from_client = FROM_CLIENT.iter().flat_map(|event| [event.payload, event.ack]);
+    for shape in FROM_SERVER.iter().filter_map(|event| event.payload).chain(from_client) {
+        assert!(schemas.contains_key(shape), "{shape}");
+    }
 }
