@@ -18,7 +18,7 @@ use crate::seed::Plan;
 /// Tokens are signed by this many workers; one RSA signature takes half a millisecond.
 const SIGNERS: usize = 2;
 /// How long tokens of a run live: longer than any stage plays.
-const TOKEN_SECONDS: i64 = 4 * 3_600;
+const TOKEN_SECONDS: i64 = 2 * 3_600;
 
 /// Somebody with a session.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +98,7 @@ impl World {
 
     /// An access token for each of these people, signed with the data directory's own key. They live [`TOKEN_SECONDS`],
     /// because a stage with many rounds takes longer than the ten minutes of the server's own: they are signed as of a
-    /// moment to come, and a server looks at their end alone.
+    /// moment to come, which a server takes up to two hours ahead.
     pub(crate) fn mint_tokens(data_dir: &Path, people: &[Person]) -> anyhow::Result<Vec<String>> {
         let now = SystemClock.now().plus_seconds(TOKEN_SECONDS - ACCESS_TOKEN_SECONDS);
         let access = &AccessTokens::new(keys::load_or_make(data_dir)?);
