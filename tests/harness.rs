@@ -1,6 +1,7 @@
 //! A server for one test: on a free port, in a directory of its own, with a clock that the test moves.
 
 mod population;
+mod tunnel;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -8,12 +9,13 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tidings_core::accounts::Passwords;
 use tidings_core::clock::{Clock as _, ManualClock, SystemClock};
-use tidings_core::limits::Limits;
 use tidings_server::config::Config;
 use tidings_server::lifecycle::{Running, World, start_in};
 use tidings_server::stats::Stats;
 use tidings_testkit::actors::{Api, Person};
 use tidings_testkit::disk::FaultyDisk;
+
+pub use tunnel::Tunnel;
 
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -23,8 +25,7 @@ pub struct TestServer {
     pub api: Api,
     /// Its clock: stands still until moved.
     pub clock: Arc<ManualClock>,
-    limits: Limits,
-    rate_limits: bool,
+    config: Config,
     dir: TempDir,
     running: Option<Running>,
     disk: Option<FaultyDisk>,
@@ -36,12 +37,12 @@ impl TestServer {
     }
 
     pub async fn with_limits(changed: &[(&str, usize)]) -> Self {
-        Self::start_with(changed, None).await
+        Self::start_with(changed, None, false).await
     }
 
     /// A server whose disk does what the test says. When its store cannot go on, the process stays for the test.
     pub async fn on_disk(disk: &FaultyDisk) -> Self {
-        Self::start_with(&[], Some(disk.clone())).await
+        Self::start_with(&[], Some(disk.clone()), false).await
     }
 
     /// A server that has people already, `name0`, `name1`, …, and their ids. Who has something to do logs in.
@@ -56,27 +57,35 @@ impl TestServer {
 
     /// A server that counts how often people do something; the others let them.
     pub async fn that_counts(changed: &[(&str, usize)]) -> Self {
-        Self::start_as(changed, None, true).await
+        Self::start_with(changed, None, true).await
     }
 
     /// The same, on a disk that does what the test says.
     pub async fn that_counts_on_disk(changed: &[(&str, usize)], disk: &FaultyDisk) -> Self {
-        Self::start_as(changed, Some(disk.clone()), true).await
+        Self::start_with(changed, Some(disk.clone()), true).await
     }
 
-    async fn start_with(changed: &[(&str, usize)], disk: Option<FaultyDisk>) -> Self {
-        Self::start_as(changed, disk, false).await
+    /// A server of which the configuration says something else than that of the others.
+    pub async fn configured(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config { listen: ANY_PORT, rate_limits: false, ..Config::default() };
+        change(&mut config);
+        Self::start_as(config, None).await
     }
 
-    async fn start_as(changed: &[(&str, usize)], disk: Option<FaultyDisk>, rate_limits: bool) -> Self {
-        let mut limits = Limits::default();
+    async fn start_with(changed: &[(&str, usize)], disk: Option<FaultyDisk>, rate_limits: bool) -> Self {
+        let mut config = Config { listen: ANY_PORT, rate_limits, ..Config::default() };
         for (name, value) in changed {
-            limits.set(name, *value).expect("a limit");
+            config.limits.set(name, *value).expect("a limit");
         }
+        Self::start_as(config, disk).await
+    }
+
+    async fn start_as(mut config: Config, disk: Option<FaultyDisk>) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
+        dir.path().clone_into(&mut config.data_dir);
         let clock = Arc::new(ManualClock::starting_at(SystemClock.now()));
-        let running = run(&dir, &limits, rate_limits, &clock, disk.as_ref(), ANY_PORT).await;
-        Self { api: api_of(&running), clock, limits, rate_limits, dir, running: Some(running), disk }
+        let running = run(config.clone(), &clock, disk.as_ref()).await;
+        Self { api: api_of(&running), clock, config, dir, running: Some(running), disk }
     }
 
     /// Stops the server and starts it again over the same directory, at another address.
@@ -97,7 +106,7 @@ impl TestServer {
     }
 
     async fn run_at(&self, listen: SocketAddr) -> Running {
-        run(&self.dir, &self.limits, self.rate_limits, &self.clock, self.disk.as_ref(), listen).await
+        run(Config { listen, ..self.config.clone() }, &self.clock, self.disk.as_ref()).await
     }
 
     /// Stops the server and starts it again over data of another epoch, as after a restored backup.
@@ -136,21 +145,7 @@ impl TestServer {
     }
 }
 
-async fn run(
-    dir: &TempDir,
-    limits: &Limits,
-    rate_limits: bool,
-    clock: &Arc<ManualClock>,
-    disk: Option<&FaultyDisk>,
-    listen: SocketAddr,
-) -> Running {
-    let config = Config {
-        listen,
-        data_dir: dir.path().to_owned(),
-        limits: limits.clone(),
-        rate_limits,
-        ..Config::default()
-    };
+async fn run(config: Config, clock: &Arc<ManualClock>, disk: Option<&FaultyDisk>) -> Running {
     let world = World {
         clock: Arc::clone(clock) as _,
         passwords: Passwords::quick(),

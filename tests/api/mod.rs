@@ -12,3 +12,4 @@ mod receipts;
 mod server;
 mod sync;
 mod users;
+mod web;

@@ -10,7 +10,7 @@ use tidings_core::error::Code;
 use crate::problem::Refused;
 
 /// Says that the answer is to an earlier request, of which this one was a repetition.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub T);

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tidings_core::error::Code;
@@ -160,6 +160,9 @@ async fn path_text(parts: &mut Parts, services: &Arc<Services>, name: &str) -> S
     text.map_or_else(String::new, |(_, value)| value.to_owned())
 }
 
+/// Names a request, so that it is done once however often it comes.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
 /// The header `Idempotency-Key`, if there is one.
 pub struct KeyHeader(pub Option<IdempotencyKey>);
 
@@ -167,7 +170,7 @@ impl FromRequestParts<Arc<Services>> for KeyHeader {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, Refused> {
-        let mut values = parts.headers.get_all("idempotency-key").iter();
+        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
         let Some(value) = values.next() else { return Ok(Self(None)) };
         let key = value.to_str().ok().and_then(|text| IdempotencyKey::parse(text, &services.limits));
         if key.is_none() || values.next().is_some() {

@@ -1,5 +1,6 @@
 //! One request in, one answer out: the seam between REST and sockets, and what every answer has in common.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,13 +13,16 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tidings_core::error::Code;
 use tidings_core::services::Services;
-use tidings_socketio::Accepted;
+use tidings_socketio::{Accepted, AllowedOrigins};
 use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
@@ -29,13 +33,16 @@ use crate::problem::{self, Refused};
 use crate::rest;
 
 /// Names the request, in the answer and in the log. Always the server's own: a client's could not be trusted there.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Where the sockets are.
 const SOCKETS: &str = "/socket.io/";
 /// What those ask who watch the server.
 const HEALTH: &str = "/health";
 /// JSON needs nothing; the home page says for itself what it needs.
 const CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// A year: a browser that was here by TLS comes by nothing else.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Sockets are told to go one by one over this long, where they are many: all of them come back somewhere.
 const DRAIN_SPREAD: Duration = Duration::from_secs(5);
@@ -96,6 +103,67 @@ impl Sockets for tidings_socketio::Server {
 #[derive(Debug, Clone, Copy)]
 pub struct RemoteAddr(pub SocketAddr);
 
+/// How a node stands in the web.
+#[derive(Debug, Clone, Default)]
+pub struct Web {
+    /// Pages of which other origins may ask.
+    pub origins: Origins,
+    /// Whether browsers reach it by TLS.
+    pub is_tls: bool,
+}
+
+/// Origins of pages, as browsers name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// All of them: no cookie is trusted, so a page can do nothing that it has no token for.
+    Any,
+    /// These; the server's own needs no mention. None: REST is for none, sockets are for all, whose token counts.
+    These(Vec<HeaderValue>),
+}
+
+impl Default for Origins {
+    fn default() -> Self {
+        Self::These(Vec::new())
+    }
+}
+
+impl fmt::Display for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::These(origins) => {
+                let texts: Vec<_> =
+                    origins.iter().map(|origin| origin.to_str().unwrap_or_default()).collect();
+                f.write_str(&texts.join(", "))
+            }
+        }
+    }
+}
+
+impl Origins {
+    /// An origin as browsers write it; none where the text is something else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<HeaderValue> {
+        // A slash at the end is how addresses are copied.
+        let text = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
+        let uri: Uri = text.parse().ok()?;
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+        let is_whole = text == format!("{scheme}://{authority}") && !authority.as_str().contains(['@', '*']);
+        if is_whole { HeaderValue::from_str(&text).ok() } else { None }
+    }
+
+    /// For sockets.
+    pub(crate) fn for_sockets(&self) -> AllowedOrigins {
+        match self {
+            Self::These(origins) if !origins.is_empty() => {
+                let texts = origins.iter().filter_map(|origin| origin.to_str().ok());
+                AllowedOrigins::List(texts.map(str::to_owned).collect())
+            }
+            Self::Any | Self::These(_) => AllowedOrigins::Any,
+        }
+    }
+}
+
 /// REST and sockets over the same services.
 pub struct Gateway {
     services: Arc<Services>,
@@ -103,6 +171,7 @@ pub struct Gateway {
     sockets: Arc<dyn Sockets>,
     requests: Arc<Requests>,
     operations: Arc<Operations>,
+    is_tls: bool,
 }
 
 impl Gateway {
@@ -113,12 +182,13 @@ impl Gateway {
         sockets: Arc<dyn Sockets>,
         hub: Arc<Hub>,
         operations: Operations,
+        web: &Web,
     ) -> Self {
         let requests = Arc::<Requests>::default();
         let operations = Arc::new(operations);
         let operated = Operated { operations: Arc::clone(&operations), hub, requests: Arc::clone(&requests) };
-        let router = rest::router(Arc::clone(&services), operated);
-        Self { services, router, sockets, requests, operations }
+        let router = rest::router(Arc::clone(&services), operated, web);
+        Self { services, router, sockets, requests, operations, is_tls: web.is_tls }
     }
 
     /// What serves `/socket.io/`.
@@ -146,7 +216,7 @@ impl Gateway {
             }
             problem::render(&refused, &path, &id, &mut response);
         }
-        set_headers(response.headers_mut(), &id, &path);
+        self.set_headers(response.headers_mut(), &id, &path);
         let took = began.elapsed();
         let route = response.extensions_mut().remove::<MatchedPath>();
         self.requests.count(&method, route.as_ref().map(MatchedPath::as_str), response.status(), took);
@@ -158,13 +228,28 @@ impl Gateway {
     fn request_id(&self) -> String {
         self.services.ids.uuid(self.services.clock.now()).to_string()
     }
+
+    fn set_headers(&self, headers: &mut HeaderMap, id: &str, path: &str) {
+        if let Ok(id) = HeaderValue::from_str(id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if self.is_tls {
+            headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
+        }
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(CSP);
+        if path.starts_with("/api/") {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+    }
 }
 
 impl Application for Gateway {
     async fn take(&self, stream: TcpStream, remote: SocketAddr) -> Accepted {
         let headers = || {
             let mut headers = HeaderMap::new();
-            set_headers(&mut headers, &self.request_id(), SOCKETS);
+            self.set_headers(&mut headers, &self.request_id(), SOCKETS);
             let lines = headers.iter().map(|(name, value)| (name, value.to_str().unwrap_or_default()));
             lines.map(|(name, value)| format!("{name}: {value}\r\n")).collect()
         };
@@ -175,7 +260,7 @@ impl Application for Gateway {
         if request.uri().path().starts_with(SOCKETS) {
             let path = request.uri().path().to_owned();
             let mut response = self.sockets.handle(request, remote).await.map(Body::new);
-            set_headers(response.headers_mut(), &self.request_id(), &path);
+            self.set_headers(response.headers_mut(), &self.request_id(), &path);
             return response;
         }
         let mut request = request.map(Body::new);
@@ -192,7 +277,7 @@ impl Application for Gateway {
         let refused = Refused::new(Code::Overloaded, "Too many connections. Try again in a moment.");
         let mut response = Response::default();
         problem::render(&refused, &path, &id, &mut response);
-        set_headers(response.headers_mut(), &id, &path);
+        self.set_headers(response.headers_mut(), &id, &path);
         response
     }
 
@@ -206,17 +291,5 @@ impl Application for Gateway {
 
     fn address_connections_max(&self) -> usize {
         self.services.limits.address_connections_max
-    }
-}
-
-fn set_headers(headers: &mut HeaderMap, id: &str, path: &str) {
-    if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert(REQUEST_ID, id);
-    }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.entry(CONTENT_SECURITY_POLICY).or_insert(CSP);
-    if path.starts_with("/api/") {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }

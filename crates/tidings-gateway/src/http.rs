@@ -7,6 +7,7 @@
 
 mod connection;
 mod refuse;
+mod tls;
 
 use std::future::Future;
 use std::io;
@@ -23,7 +24,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use connection::Connection;
 use refuse::Refuser;
+pub use tls::Tls;
 
 /// Connections that the kernel keeps ready while the loop is busy: a reconnect storm comes all at once.
 const BACKLOG: i32 = 4096;
@@ -81,10 +84,11 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts and serves until `draining` turns true; then takes nobody new, lets every request in flight finish, and cuts
+/// Accepts and serves, over TLS where there is one, until `draining` turns true; then takes nobody new, lets every request in flight finish, and cuts
 /// off what has not finished at the deadline. Gives how many that were.
 pub async fn serve<A: Application>(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     application: Arc<A>,
     mut draining: watch::Receiver<bool>,
     drain_deadline: Duration,
@@ -106,10 +110,13 @@ pub async fn serve<A: Application>(
                         reserved.take(remote.ip())
                     };
                     match place {
-                        None => refuser.refuse(stream),
+                        // Over TLS a handshake would have to come first, which is what there is no room for.
+                        None if tls.is_some() => drop(stream),
+                        None => refuser.refuse(stream, refuse::OVERLOADED),
                         Some(place) => {
+                            let connection = Connection { remote, place, tls: tls.clone(), refuser: refuser.clone() };
                             let (application, draining) = (Arc::clone(&application), drained.clone());
-                            connections.spawn(connection::serve(stream, remote, place, application, draining));
+                            connections.spawn(connection.serve(stream, application, draining));
                         }
                     }
                 }

@@ -18,6 +18,9 @@ pub use metrics::{Kind, METRICS, Metric, Page};
 pub(crate) use requests::Requests;
 pub(crate) use sockets::SocketCounters;
 
+/// What proxies say of whom they ask for.
+const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+
 /// What a node knows of itself beyond its gateway.
 pub struct Operations {
     /// Who may ask beside the machine itself.
@@ -31,11 +34,12 @@ pub struct Operations {
 }
 
 impl Operations {
-    /// Whether somebody there may ask.
+    /// Whether somebody there may ask. Who comes through a proxy is not the machine itself, though the proxy may be on it.
     #[must_use]
-    pub fn allows(&self, from: IpAddr) -> bool {
+    pub fn allows(&self, from: IpAddr, headers: &HeaderMap) -> bool {
         let from = from.to_canonical();
-        from.is_loopback() || self.allow.iter().any(|network| network.contains(&from))
+        let is_own = from.is_loopback() && !FORWARDED.iter().any(|name| headers.contains_key(*name));
+        is_own || self.allow.iter().any(|network| network.contains(&from))
     }
 }
 
@@ -93,7 +97,15 @@ mod tests {
             ("2001:db8::2", false),
             ("0.0.0.0", false),
         ] {
-            assert_eq!(operations.allows(from.parse().unwrap()), is_allowed, "{from}");
+            assert_eq!(operations.allows(from.parse().unwrap(), &HeaderMap::new()), is_allowed, "{from}");
+        }
+        for name in FORWARDED {
+            let said = HeaderMap::from_iter([(
+                http::HeaderName::from_static(name),
+                http::HeaderValue::from_static("x"),
+            )]);
+            assert!(!operations.allows("127.0.0.1".parse().unwrap(), &said), "{name}");
+            assert!(operations.allows("10.1.2.3".parse().unwrap(), &said), "{name}");
         }
     }
 

@@ -17,6 +17,8 @@ use crate::extract::actor_of;
 use crate::gateway::RemoteAddr;
 use crate::problem::Refused;
 
+/// What an answer says of its limit.
+pub(crate) const HEADERS: [HeaderName; 2] = [POLICY, STANDING];
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STANDING: HeaderName = HeaderName::from_static("ratelimit");
 

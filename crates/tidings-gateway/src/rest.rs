@@ -20,6 +20,7 @@ mod sync;
 mod users;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
@@ -27,12 +28,25 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete, get, patch, post, put};
 use axum::{Extension, Router};
+use http::Method;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use tidings_core::error::Code;
 use tidings_core::services::Services;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::answer::REPLAYED;
+use crate::extract::IDEMPOTENCY_KEY;
+use crate::gateway::{Origins, REQUEST_ID, Web};
 use crate::operations::Operated;
 use crate::problem::Refused;
 use crate::rates;
+
+/// How long a browser may remember what a page of another origin may do: as long as any does.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(7_200);
+
+/// By what browsers reach the server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scheme(pub &'static str);
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,8 +152,8 @@ operations! {
 }
 
 /// Every endpoint.
-pub(crate) fn router(services: Arc<Services>, operated: Operated) -> Router {
-    routes()
+pub(crate) fn router(services: Arc<Services>, operated: Operated, web: &Web) -> Router {
+    let router = routes()
         .fallback(async || Refused::new(Code::NotFound, "Nothing is served at this path."))
         .method_not_allowed_fallback(async || {
             Refused::new(Code::MethodNotAllowed, "The header Allow names the methods of this path.")
@@ -147,7 +161,24 @@ pub(crate) fn router(services: Arc<Services>, operated: Operated) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&services), rates::limit))
         .route_layer(from_fn(say_route))
         .layer(Extension(operated))
-        .with_state(services)
+        .layer(Extension(Scheme(if web.is_tls { "https" } else { "http" })))
+        .with_state(services);
+    match &web.origins {
+        Origins::These(origins) if origins.is_empty() => router,
+        Origins::These(origins) => router.layer(sharing(AllowOrigin::list(origins.iter().cloned()))),
+        Origins::Any => router.layer(sharing(AllowOrigin::any())),
+    }
+}
+
+/// Lets pages of these origins ask, and see what they need of the answers.
+fn sharing(origins: AllowOrigin) -> CorsLayer {
+    let [policy, standing] = rates::HEADERS;
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IDEMPOTENCY_KEY])
+        .expose_headers([RETRY_AFTER, REQUEST_ID, REPLAYED, policy, standing])
+        .max_age(PREFLIGHT_AGE)
 }
 
 /// Which route it was, for who counts.

@@ -34,6 +34,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use replay::Replays;
 
 use crate::decode::{DecodeError, decode_json};
+use crate::gateway::Origins;
 use crate::hub::{Hub, Member, end};
 use crate::problem::Refused;
 use crate::rates::action_of_event;
@@ -52,7 +53,7 @@ pub struct SocketHandler {
 
 /// The Socket.IO server over these services, with the limits that they name.
 #[must_use]
-pub fn socket_server(services: Arc<Services>, hub: Arc<Hub>) -> Server {
+pub fn socket_server(services: Arc<Services>, hub: Arc<Hub>, origins: &Origins) -> Server {
     #[cfg(feature = "fail-points")]
     steps::watch();
     let limits = &services.limits;
@@ -63,6 +64,7 @@ pub fn socket_server(services: Arc<Services>, hub: Arc<Hub>) -> Server {
         json_depth_max: limits.json_levels_max,
         connections_max: limits.connections_max,
         address_connections_max: limits.address_connections_max,
+        allowed_origins: origins.for_sockets(),
         ..Config::default()
     };
     let replays = Replays::new(Arc::clone(&services));

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::certificates;
 use crate::config::{Config, Sources};
 
 /// A messaging server: REST and Socket.IO in front, one durable log behind.
@@ -69,8 +70,12 @@ pub fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(Command::CheckConfig) => {
-            println!("The configuration has no mistakes.");
-            ExitCode::SUCCESS
+            // What it names is looked at too, where that changes nothing.
+            let certificate = config.tls.as_ref().map_or(Ok(()), |files| certificates::load(files).map(drop));
+            if certificate.is_ok() {
+                println!("The configuration has no mistakes.");
+            }
+            ended(certificate)
         }
         Some(Command::RotateKeys { discard_old }) => ended(rotate_keys::rotate_keys(&config, discard_old)),
         Some(Command::Serve) => ended(serve::serve(config)),

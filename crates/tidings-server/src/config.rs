@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use tidings_core::limits::{LimitError, Limits};
+use tidings_gateway::gateway::Origins;
 use tidings_store_sqlite::Upkeep;
 use tracing_subscriber::EnvFilter;
 
@@ -42,12 +43,25 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Proxies whose word is taken for where a request comes from.
     pub trusted_proxies: Vec<IpNet>,
+    /// Pages of which other origins may use the API. Where none is named, REST is for none and sockets are for all.
+    pub origins: Origins,
+    /// The certificate to serve TLS with, where the server does.
+    pub tls: Option<TlsFiles>,
     /// Who may ask for metrics and details, beside the machine itself.
     pub ops_allow: Vec<IpNet>,
     /// What a client may do.
     pub limits: Limits,
     /// Whether it is counted how often clients do it; not for load tests.
     pub rate_limits: bool,
+}
+
+/// PEM files of TLS. Read at the start, and again whenever they change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate, and those that lead from it to a known authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// Where truth is kept.
@@ -76,6 +90,8 @@ impl Default for Config {
             log_filter: "info".to_owned(),
             log_format: LogFormat::Text,
             trusted_proxies: Vec::new(),
+            origins: Origins::default(),
+            tls: None,
             ops_allow: Vec::new(),
             limits: Limits::default(),
             rate_limits: true,
@@ -189,6 +205,9 @@ impl Config {
                     _ => return Err(format!("{value:?} is neither text nor json")),
                 }
             }
+            "cors.origins" => self.origins = origins(value)?,
+            "tls.certificate" => self.tls.get_or_insert_default().certificate = PathBuf::from(value),
+            "tls.key" => self.tls.get_or_insert_default().key = PathBuf::from(value),
             "trusted_proxies" => self.trusted_proxies = addresses(value)?,
             "ops.allow" => self.ops_allow = addresses(value)?,
             "rate_limits" => {
@@ -221,6 +240,17 @@ impl Config {
             ("username_chars", limits.username_chars_min, limits.username_chars_max),
             ("password_chars", limits.password_chars_min, limits.password_chars_max),
         ];
+        if let Some(TlsFiles { certificate, key }) = &self.tls {
+            for (name, path) in [("certificate", certificate), ("key", key)] {
+                if path.as_os_str().is_empty() {
+                    mistakes.add(
+                        &format!("tls.{name}"),
+                        Source::Together,
+                        "must be named too: TLS takes a certificate and its key",
+                    );
+                }
+            }
+        }
         for (name, min, max) in pairs {
             if min > max {
                 let text = format!("{min} is more than {name}_max, {max}");
@@ -257,14 +287,20 @@ impl Config {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
         };
+        let tls = self.tls.as_ref().map_or_else(String::new, |TlsFiles { certificate, key }| {
+            let [certificate, key] = [certificate, key].map(|path| quote(&path.to_string_lossy()));
+            format!("[tls]\ncertificate = {certificate}\nkey = {key}\n\n")
+        });
         let Store::Sqlite = self.store;
         let mut text = format!(
-            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\nwal_bytes_max = {}\nrate_limits = \"{}\"\ntrusted_proxies = {}\n\n[log]\nfilter = {}\nformat = \"{format}\"\n\n[ops]\nallow = {}\n\n[limits]\n",
+            "listen = \"{}\"\ndata_dir = {}\nstore = \"sqlite\"\nwal_bytes_max = {}\nrate_limits = \"{}\"\ntrusted_proxies = {}\n\n[cors]\norigins = {}\n\n{}[log]\nfilter = {}\nformat = \"{format}\"\n\n[ops]\nallow = {}\n\n[limits]\n",
             self.listen,
             quote(&self.data_dir.to_string_lossy()),
             self.wal_bytes_max,
             if self.rate_limits { "on" } else { "off" },
             quote(&listed(&self.trusted_proxies)),
+            quote(&self.origins.to_string()),
+            tls,
             quote(&self.log_filter),
             quote(&listed(&self.ops_allow)),
         );
@@ -278,6 +314,20 @@ impl Config {
 
 fn listed(networks: &[IpNet]) -> String {
     networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Origins with commas between them, or `*`.
+fn origins(value: &str) -> Result<Origins, String> {
+    if value == "*" {
+        return Ok(Origins::Any);
+    }
+    let all = value.split(',').map(str::trim).filter(|text| !text.is_empty());
+    let all = all.map(|text| {
+        Origins::parse(text).ok_or_else(|| {
+            format!("{text:?} is not an origin like https://chat.example:8443, without a path")
+        })
+    });
+    Ok(Origins::These(all.collect::<Result<_, _>>()?))
 }
 
 /// Addresses and networks, with commas between them.

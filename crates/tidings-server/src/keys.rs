@@ -8,15 +8,15 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tidings_core::sessions::{AccessTokens, SigningKey};
 
+use crate::watch;
+
 /// The first key's file. What comes after it sorts after it.
 const FIRST: &str = "0001.pem";
-/// A server that runs looks for new ones this often.
-pub(crate) const LOOK: Duration = Duration::from_secs(2);
 /// A key that has not signed for so long has no token left.
 const SIGNED_FOR: Duration = Duration::from_secs(3600);
 
@@ -97,42 +97,15 @@ fn age(path: &Path) -> anyhow::Result<Duration> {
     Ok(modified.elapsed().unwrap_or_default())
 }
 
-/// Gives the server's tokens the keys of the directory whenever they have changed, for ever. What cannot be read leaves
-/// everything as it is, and is tried again.
+/// Gives the server's tokens the keys of the directory whenever they have changed, for ever.
 pub(crate) async fn watch(data_dir: PathBuf, access: Arc<AccessTokens>) {
     let dir = data_dir.join("keys");
-    // The first look takes what has changed since the start.
-    let (mut taken, mut refused) = (None, None);
-    let mut every = tokio::time::interval(LOOK);
-    loop {
-        every.tick().await;
-        let dir = dir.clone();
-        let known = taken.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let found = look(&dir).with_context(|| format!("cannot list {}", dir.display()));
-            match found {
-                Ok(found) if Some(&found) == known.as_ref() => None,
-                Ok(found) => Some((Some(found), load_all(&dir))),
-                Err(error) => Some((None, Err(error))),
-            }
-        });
-        match looked.await {
-            Ok(Some((found, Ok(keys)))) => {
-                if taken.is_some() {
-                    tracing::info!(keys = keys.len(), "took the keys that sign access tokens");
-                }
-                access.set_keys(keys);
-                (taken, refused) = (found, None);
-            }
-            // Once, until something has changed.
-            Ok(Some((found, Err(error)))) if refused.as_ref() != Some(&found) => {
-                tracing::error!("the keys that sign access tokens stay as they were: {error:#}");
-                refused = Some(found);
-            }
-            Ok(None | Some(_)) => {}
-            Err(error) => tracing::error!(%error, "nobody looked at the keys"),
-        }
-    }
+    let listed = dir.clone();
+    let take = move || {
+        access.set_keys(load_all(&dir)?);
+        Ok(())
+    };
+    watch::watch("the keys that sign access tokens", move || list(&listed), take).await;
 }
 
 /// All of the directory, the one that signs first; at least one.
@@ -143,17 +116,6 @@ fn load_all(dir: &Path) -> anyhow::Result<Vec<SigningKey>> {
         bail!("there is none in {}", dir.display());
     }
     paths.iter().rev().map(|path| load(path)).collect()
-}
-
-/// Which keys there are, and since when.
-fn look(dir: &Path) -> io::Result<Vec<(PathBuf, SystemTime)>> {
-    let mut found = Vec::new();
-    for path in list(dir)? {
-        let modified = fs::metadata(&path)?.modified()?;
-        found.push((path, modified));
-    }
-    found.sort();
-    Ok(found)
 }
 
 fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {

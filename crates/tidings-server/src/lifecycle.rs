@@ -75,7 +75,8 @@ pub async fn start_in(config: Config, world: World) -> anyhow::Result<Running> {
     let local_addr = listener.local_addr()?;
     let node = wiring::open(&config, world).await?;
     let (drain, draining) = watch::channel(false);
-    let serving = tokio::spawn(http::serve(listener, Arc::clone(&node.gateway), draining, DRAIN));
+    let serving =
+        tokio::spawn(http::serve(listener, node.tls.clone(), Arc::clone(&node.gateway), draining, DRAIN));
     Ok(Running { local_addr, data_dir: config.data_dir, drain, serving, node })
 }
 
@@ -87,14 +88,15 @@ impl Running {
         if at.ip().is_unspecified() {
             at.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
+        let scheme = if self.node.tls.is_some() { "https" } else { "http" };
         let (version, data) = (env!("CARGO_PKG_VERSION"), self.data_dir.display());
         format!(
             "Tidings {version} is up.\n\n\
-             \x20 Open   http://{at}/\n\
+             \x20 Open   {scheme}://{at}/\n\
              \x20 Data   {data}\n\
              \x20 Tour   README.md, \"Five minutes\"\n\n\
              Try:\n\n\
-             \x20 curl -s http://{at}/api/auth/register -H 'content-type: application/json' \\\n\
+             \x20 curl -s {scheme}://{at}/api/auth/register -H 'content-type: application/json' \\\n\
              \x20   -d '{{\"username\":\"alice\",\"password\":\"correct horse\"}}'\n\n\
              Ctrl-C stops it; what it has acknowledged stays.\n"
         )

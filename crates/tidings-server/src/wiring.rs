@@ -10,12 +10,14 @@ use tidings_core::ports::store::SessionStore as _;
 use tidings_core::services::{Parts, Services};
 use tidings_core::sessions::{AccessTokens, Revocations};
 use tidings_core::signals::Signals;
-use tidings_gateway::gateway::Gateway;
+use tidings_gateway::gateway::{Gateway, Web};
+use tidings_gateway::http::Tls;
 use tidings_gateway::hub::Hub;
 use tidings_gateway::socket::{count_presence, socket_server, tell_signals, watch_expiry, write_last_seen};
 use tidings_store_sqlite::{Options, SqliteStore, Upkeep};
 use tokio::task::JoinSet;
 
+use crate::certificates;
 use crate::config::{Config, Store};
 use crate::examine::Examiner;
 use crate::keys;
@@ -24,6 +26,7 @@ use crate::lifecycle::World;
 /// One node, put together and delivering, not yet listening.
 pub(crate) struct Node {
     pub gateway: Arc<Gateway>,
+    pub tls: Option<Arc<Tls>>,
     pub store: Arc<SqliteStore>,
     pub delivery: Arc<Delivery>,
     pub hub: Arc<Hub>,
@@ -35,6 +38,7 @@ pub(crate) struct Node {
 /// Puts a node together over the data directory.
 pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> {
     let Store::Sqlite = config.store;
+    let tls = config.tls.as_ref().map(certificates::load).transpose()?.map(Arc::new);
     let World { clock, ids, passwords, vfs, on_fatal } = world;
     let log = InProcessLog::new();
     let store = {
@@ -93,7 +97,7 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
     tasks.spawn(count_presence(Arc::clone(&signals)));
     tasks.spawn(write_last_seen(Arc::clone(&signals)));
     tasks.spawn(keys::watch(config.data_dir.clone(), Arc::clone(&access)));
-    let sockets = Arc::new(socket_server(Arc::clone(&services), Arc::clone(&hub)));
+    let sockets = Arc::new(socket_server(Arc::clone(&services), Arc::clone(&hub), &config.origins));
     let examiner = Examiner {
         data_dir: config.data_dir.clone(),
         store: Arc::clone(&store),
@@ -102,8 +106,12 @@ pub(crate) async fn open(config: &Config, world: World) -> anyhow::Result<Node> 
         started: Instant::now(),
     };
     let operations = examiner.operations(config.ops_allow.clone(), config.trusted_proxies.clone());
-    let gateway = Arc::new(Gateway::new(services, sockets, Arc::clone(&hub), operations));
-    Ok(Node { gateway, store, delivery, hub, signals, tasks })
+    let web = Web { origins: config.origins.clone(), is_tls: tls.is_some() };
+    let gateway = Arc::new(Gateway::new(services, sockets, Arc::clone(&hub), operations, &web));
+    if let Some((files, tls)) = config.tls.clone().zip(tls.clone()) {
+        tasks.spawn(certificates::watch(files, tls));
+    }
+    Ok(Node { gateway, tls, store, delivery, hub, signals, tasks })
 }
 
 /// Readers block a thread each while they read: as many as there are cores, and a few for the disk's sake.

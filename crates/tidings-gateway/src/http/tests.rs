@@ -50,7 +50,7 @@ fn start(
     let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     let (drain, draining) = watch::channel(false);
-    let serving = serve(listener, Arc::new(Reader { connections_max }), draining, drain_deadline);
+    let serving = serve(listener, None, Arc::new(Reader { connections_max }), draining, drain_deadline);
     (address, drain, tokio::spawn(serving))
 }
 

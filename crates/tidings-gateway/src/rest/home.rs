@@ -1,16 +1,22 @@
 //! `/`: what this is and what to try next, for somebody who opened the address in a browser.
 
+use axum::Extension;
 use axum::response::IntoResponse;
 use http::HeaderMap;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
+
+use super::Scheme;
 
 /// The page has a style and nothing else: no script, no image, no request to anywhere.
 const CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
                    frame-ancestors 'none'";
 
-pub(super) async fn get_home(headers: HeaderMap) -> impl IntoResponse {
+pub(super) async fn get_home(
+    Extension(Scheme(scheme)): Extension<Scheme>,
+    headers: HeaderMap,
+) -> impl IntoResponse {
     let page = include_str!("home.html")
-        .replace("{{origin}}", &format!("http://{}", host(&headers)))
+        .replace("{{origin}}", &format!("{scheme}://{}", host(&headers)))
         .replace("{{version}}", env!("CARGO_PKG_VERSION"));
     ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, CSP)], page)
 }

@@ -1,10 +1,12 @@
 //! `/metrics` and `/health/detailed`: for those who run the node. To others they are not there.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use tidings_core::error::Code;
 use tidings_core::services::Services;
@@ -20,8 +22,9 @@ pub(super) async fn get_metrics(
     State(services): State<Arc<Services>>,
     Extension(operated): Extension<Operated>,
     From(from): From,
+    headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refused> {
-    check(&operated, from)?;
+    check(&operated, from, &headers)?;
     let mut page = Page::default();
     (operated.operations.collect)(&mut page);
     operated.hub.write_metrics(&mut page);
@@ -33,13 +36,14 @@ pub(super) async fn get_metrics(
 pub(super) async fn get_detailed(
     Extension(operated): Extension<Operated>,
     From(from): From,
+    headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refused> {
-    check(&operated, from)?;
+    check(&operated, from, &headers)?;
     Ok(Json((operated.operations.examine)().await))
 }
 
-fn check(operated: &Operated, from: std::net::IpAddr) -> Result<(), Refused> {
-    if operated.operations.allows(from) {
+fn check(operated: &Operated, from: IpAddr, headers: &HeaderMap) -> Result<(), Refused> {
+    if operated.operations.allows(from, headers) {
         return Ok(());
     }
     Err(Refused::new(Code::NotFound, "Nothing is served at this path."))

@@ -3,9 +3,8 @@
 use super::{Mistakes, Setting, Source};
 
 /// Variables by which people set up what this version does not have. Starting anyway would look as if it had.
-const NOT_HONOURED: [&str; 16] = [
+const NOT_HONOURED: [&str; 15] = [
     "AWS_S3_BUCKET",
-    "CLIENT_URL",
     "DB_HOST",
     "DB_NAME",
     "DB_PASSWORD",
@@ -44,6 +43,10 @@ pub(super) fn read(environment: &[(String, String)], mistakes: &mut Mistakes) ->
 fn key_of(name: &str) -> Option<String> {
     Some(match name {
         "PORT" => "port".to_owned(),
+        // As other systems say it; ours sorts after it.
+        "CLIENT_URL" | "TIDINGS_CORS_ORIGINS" => "cors.origins".to_owned(),
+        "TIDINGS_TLS_CERTIFICATE" => "tls.certificate".to_owned(),
+        "TIDINGS_TLS_KEY" => "tls.key".to_owned(),
         "TIDINGS_LISTEN" => "listen".to_owned(),
         "TIDINGS_DATA_DIR" => "data_dir".to_owned(),
         "TIDINGS_STORE" => "store".to_owned(),

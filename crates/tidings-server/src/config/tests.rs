@@ -94,9 +94,42 @@ fn what_cannot_be_read_is_one_mistake_among_the_others() {
 fn what_is_printed_reads_again() {
     let mut config = Config { data_dir: "a \"quoted\"\ndir".into(), ..Config::default() };
     config.limits.title_chars_max = 7;
+    config.tls = Some(TlsFiles { certificate: "a.crt".into(), key: "b\".key".into() });
+    config.origins = Origins::These(
+        ["https://a.example", "http://b.example:1"].map(|text| Origins::parse(text).unwrap()).into(),
+    );
     let file = file(&config.to_toml());
     let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
     assert_eq!(Config::load(&sources).unwrap(), config);
+}
+
+#[test]
+fn origins_are_taken_as_people_write_them_and_nothing_else() {
+    let load = |name: &str, value: &str| {
+        let sources = Sources { environment: environment(&[(name, value)]), ..Sources::default() };
+        Config::load(&sources)
+            .map(|config| config.origins.to_string())
+            .map_err(|mistakes| mistakes.to_string())
+    };
+    let said = "HTTPS://Chat.example/, http://localhost:5173,";
+    assert_eq!(load("TIDINGS_CORS_ORIGINS", said).unwrap(), "https://chat.example, http://localhost:5173");
+    assert_eq!(load("CLIENT_URL", "http://localhost:3001").unwrap(), "http://localhost:3001");
+    assert_eq!(load("CLIENT_URL", "*").unwrap(), "*");
+    for wrong in
+        ["chat.example", "https://a.example/path", "https://*.example", "https://u@a.example", "null", "*, *"]
+    {
+        let told = load("TIDINGS_CORS_ORIGINS", wrong).unwrap_err();
+        assert!(told.contains("is not an origin like https://chat.example"), "{wrong}: {told}");
+    }
+}
+
+#[test]
+fn tls_takes_both_files() {
+    for (set, other) in [("TIDINGS_TLS_KEY", "tls.certificate"), ("TIDINGS_TLS_CERTIFICATE", "tls.key")] {
+        let sources = Sources { environment: environment(&[(set, "some.pem")]), ..Sources::default() };
+        let told = Config::load(&sources).unwrap_err().to_string();
+        assert!(told.contains(other), "{told}");
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, VARY,
+    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
+    HeaderValue, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE, VARY,
 };
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -87,7 +88,8 @@ impl Refusal {
 pub(super) fn read<B>(request: &Request<B>, config: &Config) -> Result<Asked, Refusal> {
     let query = request.uri().query().unwrap_or_default();
     let (method, headers) = (request.method(), request.headers());
-    let is_allowed = config.allowed_origins.allows(headers.get(ORIGIN).map(HeaderValue::as_bytes));
+    let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes);
+    let is_allowed = config.allowed_origins.allows(origin) || is_own(origin, headers.get(HOST));
     if method == Method::OPTIONS && config.polling {
         return if is_allowed { Ok(Asked::Preflight) } else { Err(Refusal::Forbidden) };
     }
@@ -185,6 +187,15 @@ pub(super) fn share(response: &mut Answer, origins: &AllowedOrigins, origin: Opt
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(VARY, HeaderValue::from_static("Origin"));
     }
+}
+
+/// Whether it is a page of this server itself, which names it for a WebSocket too.
+fn is_own(origin: Option<&[u8]>, host: Option<&HeaderValue>) -> bool {
+    let (Some(origin), Some(host)) = (origin, host) else { return false };
+    [&b"http://"[..], b"https://"]
+        .iter()
+        .filter_map(|scheme| origin.strip_prefix(*scheme))
+        .any(|authority| authority.eq_ignore_ascii_case(host.as_bytes()))
 }
 
 /// The last value of a parameter, as the Node server takes it. Its values need no decoding.
@@ -287,6 +298,12 @@ mod tests {
                 );
             }
             assert!(asked(request(query).header("origin", "https://chat.example")).is_ok());
+            let own =
+                request(query).header("host", "me.example:3000").header("origin", "https://me.example:3000");
+            assert!(asked(own).is_ok(), "the server's own page");
+            let other =
+                request(query).header("host", "me.example:3000").header("origin", "https://me.example");
+            assert_eq!(asked(other), Err(Refusal::Forbidden), "another port is another origin");
             assert!(asked(request(query)).is_ok(), "no page of a browser");
         }
         let preflight = request(POLLING).method("OPTIONS").header("origin", "https://evil.example");
