@@ -10,6 +10,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::percent_decode_str;
 use tidings_core::rates::{Action, Standing};
 use tidings_core::services::Services;
 
@@ -33,11 +34,16 @@ fn action_of_route(method: &Method, path: &str, query: Option<&str>) -> Option<A
         "/api/messages/{id}/reactions" | "/api/messages/{id}/reactions/{emoji}" => Some(Action::Reactions),
         "/api/conversations" if is(&Method::POST) => Some(Action::Conversations),
         "/api/users" => Some(Action::Searches),
-        "/api/conversations" if query.is_some_and(|query| query.contains("q=")) => Some(Action::Searches),
+        "/api/conversations" if query.is_some_and(asks_for_words) => Some(Action::Searches),
         "/api/auth/login" | "/api/auth/refresh" | "/api/server" | "/api/openapi.json" => None,
         path if path.starts_with("/api/") => Some(Action::General),
         _ => None,
     }
+}
+
+/// Whether it has a `q`, however that is written.
+fn asks_for_words(query: &str) -> bool {
+    query.split(['&', '=']).any(|part| percent_decode_str(part).eq("q".bytes()))
 }
 
 /// What a client's event counts as.
