@@ -4,7 +4,9 @@ mod connect;
 mod fan_out;
 mod fan_out_bare;
 mod history;
+mod lists;
 mod machine;
+mod readers;
 mod recovery;
 mod sends;
 mod signals;
@@ -21,7 +23,7 @@ use crate::stage::Bench;
 pub(crate) type Scenario = fn(&Bench, &mut Report) -> anyhow::Result<()>;
 
 /// Every scenario by name, in the order in which they run.
-pub(crate) const ALL: [(&str, Scenario); 14] = [
+pub(crate) const ALL: [(&str, Scenario); 15] = [
     ("machine", machine::run),
     ("sends", sends::run),
     ("fan-out", fan_out::run),
@@ -31,6 +33,7 @@ pub(crate) const ALL: [(&str, Scenario); 14] = [
     ("slow-readers", slow_readers::run),
     ("signals", signals::run),
     ("history", history::run),
+    ("lists", lists::run),
     ("size", size::run),
     ("tier", tier::run),
     ("pages", history::run_at_ten_million),

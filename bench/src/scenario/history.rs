@@ -1,8 +1,6 @@
 //! Pages of history at random depths, by the clock: how long they take and what CPU each costs on one core over a
 //! million messages, and how long they take beside half of the load at ten million (P9).
 
-mod readers;
-
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,8 +14,8 @@ use crate::schedule::Schedule;
 use crate::seed::{ClientIds, Plan};
 use crate::stage::{Bench, Cores, Stage};
 
+use super::readers::{PAGE, Readers, What};
 use super::size;
-use readers::{PAGE, Readers};
 
 /// Sends in flight where what the set takes is measured.
 const IN_FLIGHT: usize = 256;
@@ -27,7 +25,7 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let mut stage = open(bench, &a_million().obtain(&bench.root)?, Cores::Apart)?;
     for round in 0..bench.rounds {
         let before = CpuTime::of(stage.server.pid());
-        let pages = pages(bench, report, line, &mut stage, round)?;
+        let pages = pages(bench, report, line, &mut stage, What::History, round)?;
         let cpu = CpuTime::of(stage.server.pid()).since(&before);
         report.add(line, "server CPU a page", "µs", micros(cpu) / as_float(pages.max(1)));
     }
@@ -63,7 +61,7 @@ fn a_million() -> Plan {
     }
 }
 
-fn open(bench: &Bench, dir: &Path, cores: Cores) -> anyhow::Result<Stage> {
+pub(super) fn open(bench: &Bench, dir: &Path, cores: Cores) -> anyhow::Result<Stage> {
     let mut stage = Stage::open(bench, dir, cores)?;
     let mut conversations = stage.crowd.world.conversations.iter();
     ensure!(
@@ -104,7 +102,7 @@ fn beside_sends(
     let mut run = Run::new(Door::Socket, Choice::Random, ClientIds::V7, pace, epoch_ms());
     run.window = (begin, begin + nanos(seconds(bench)));
     stage.crowd.begin_run(&mut stage.engine, run);
-    pages(bench, report, line, stage, round)?;
+    pages(bench, report, line, stage, What::History, round)?;
     stage.crowd.settle(&mut stage.engine)?;
     let Some(run) = stage.crowd.run.take() else { return Ok(()) };
     report.add(line, "sends beside it", "/s", as_float(run.answers) / seconds(bench).as_secs_f64());
@@ -117,15 +115,16 @@ fn beside_sends(
 }
 
 /// One round of pages; gives how many.
-fn pages(
+pub(super) fn pages(
     bench: &Bench,
     report: &mut Report,
     line: &str,
     stage: &mut Stage,
+    what: What,
     round: usize,
 ) -> anyhow::Result<u64> {
     let Stage { engine, crowd, .. } = stage;
-    let mut readers = Readers::connect(engine, crowd, round)?;
+    let mut readers = Readers::connect(engine, crowd, what, round)?;
     let took = readers.read_for(engine, crowd, seconds(bench))?;
     readers.leave(engine);
     report.add(line, "pages", "/s", as_float(took.count()) / seconds(bench).as_secs_f64());

@@ -13,6 +13,8 @@ mod view;
 #[cfg(test)]
 pub(crate) use count::{JOINED_SQL, LEFT_SQL};
 pub(crate) use create::role_at_creation;
+#[cfg(test)]
+pub(crate) use list::list_sql;
 pub(crate) use membership::{MEMBERSHIP, PRESENT};
 pub(crate) use preferences::{decode as decode_preferences, encode as encode_preferences};
 #[cfg(test)]

@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = &[
         then: Some(crate::accounts::write_all_words),
         ..plain(9, "user_words", include_str!("../migrations/0009_user_words.sql"))
     },
+    plain(10, "lists_from_an_index", include_str!("../migrations/0010_lists_from_an_index.sql")),
 ];
 
 const fn plain(number: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -47,23 +47,36 @@ pub(super) fn list_conversations(
 
 /// Every conversation that the viewer is in, with its order.
 fn list_entries(rows: Rows<'_>, viewer: UserId, filter: &ConversationFilter) -> rusqlite::Result<Vec<Entry>> {
+    let mut statement = rows.conn.prepare_cached(&list_sql())?;
     // Who left after the state that is read is still in, and who came after it is not yet.
-    let mut statement = rows.conn.prepare_cached(&format!("{LIST_SQL_HEAD} {HEAD} {LIST_SQL_TAIL}"))?;
     let mut found = statement.query((viewer.as_bytes(), bound(rows.newer.as_of().0)))?;
     let mut entries = Vec::new();
     while let Some(row) = found.next()? {
         let id = ConversationId::from_bytes(row.get(0)?);
-        let kind = named(row, 1, ConversationKind::parse)?;
-        let Preferences { pinned, archived, .. } = preferences_of(row, 3)?;
-        let is_wanted = filter.kind.is_none_or(|wanted| wanted == kind)
-            && filter.archived.is_none_or(|wanted| wanted == archived);
-        if is_wanted && (filter.words.is_empty() || is_called(rows, viewer, id, row.get(2)?, &filter.words)?)
-        {
-            let head = later(Some(head_of(row, 4)?), rows.newer.head(StreamId::Conversation(id)));
+        let Preferences { pinned, archived, .. } = preferences_of(row, 1)?;
+        if filter.archived.is_none_or(|wanted| wanted == archived) && is_wanted(rows, viewer, id, filter)? {
+            let head = later(Some(head_of(row, 2)?), rows.newer.head(StreamId::Conversation(id)));
             entries.extend(head.map(|head| (Reverse(pinned), Reverse(head.last_sent_log), id)));
         }
     }
     Ok(entries)
+}
+
+/// Whether it is of the kind and called so; each is looked at only where that is asked for.
+fn is_wanted(
+    rows: Rows<'_>,
+    viewer: UserId,
+    id: ConversationId,
+    filter: &ConversationFilter,
+) -> rusqlite::Result<bool> {
+    if filter.kind.is_none() && filter.words.is_empty() {
+        return Ok(true);
+    }
+    let mut statement = rows.conn.prepare_cached("SELECT kind, title FROM conversation WHERE id = ?1")?;
+    let (kind, title) = statement
+        .query_row([id.as_bytes()], |row| Ok((named(row, 0, ConversationKind::parse)?, row.get(1)?)))?;
+    Ok(filter.kind.is_none_or(|wanted| wanted == kind)
+        && (filter.words.is_empty() || is_called(rows, viewer, id, title, &filter.words)?))
 }
 
 /// Whether each of the words stands in its title, or in the names of whom one talks to there.
@@ -93,8 +106,11 @@ impl Rows<'_> {
     }
 }
 
-const LIST_SQL_HEAD: &str = "SELECT m.conversation, c.kind, c.title, m.preferences,";
-const LIST_SQL_TAIL: &str = "FROM membership AS m
-    CROSS JOIN conversation AS c ON c.id = m.conversation
-    CROSS JOIN head AS h ON h.stream = CAST(x'01' || m.conversation AS BLOB)
-    WHERE m.user = ?1 AND m.from_log <= ?2 AND (m.to_log IS NULL OR m.to_log > ?2)";
+pub(crate) fn list_sql() -> String {
+    format!(
+        "SELECT m.conversation, m.preferences, {HEAD}
+         FROM membership AS m
+         CROSS JOIN head AS h ON h.stream = CAST(x'01' || m.conversation AS BLOB)
+         WHERE m.user = ?1 AND m.from_log <= ?2 AND (m.to_log IS NULL OR m.to_log > ?2)"
+    )
+}

@@ -91,6 +91,13 @@ fn participants_are_counted_by_the_last_joining_and_the_last_leaving() {
 }
 
 #[test]
+fn a_list_is_read_from_an_index_and_the_heads_alone() {
+    let expected =
+        ["SEARCH m USING COVERING INDEX membership_user (user=?)", "SEARCH h USING PRIMARY KEY (stream=?)"];
+    assert_plan(&conversations::list_sql(), &expected);
+}
+
+#[test]
 fn a_users_conversations_are_found_by_the_user() {
     let changed = plan(&catch_up::intervals_sql());
     assert!(!changed.contains("SCAN"), "{changed}");
@@ -169,7 +176,7 @@ fn who_may_not_read_is_looked_for_among_those_who_came_since() {
         ),
         "{barred}"
     );
-    assert!(barred.contains("SEARCH o USING INDEX membership_user (user=? AND conversation=?)"), "{barred}");
+    assert!(barred.contains("SEARCH o USING PRIMARY KEY (conversation=? AND user=?)"), "{barred}");
 }
 
 #[test]

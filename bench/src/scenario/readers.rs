@@ -20,15 +20,31 @@ const LINKS: usize = 64;
 /// Pages a second, by the clock.
 const PER_SECOND: f64 = 200.0;
 
+/// What is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// History at random depths.
+    History,
+    /// The first page of somebody's conversations.
+    Lists,
+}
+
 /// A page that is under way.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     intended: Nanos,
-    before: u64,
+    wanted: Wanted,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    Before(u64),
+    List,
 }
 
 /// Connections on which pages are asked for.
 pub(super) struct Readers {
+    what: What,
     free: Vec<LinkId>,
     asked: HashMap<LinkId, Asked>,
     random: u64,
@@ -36,10 +52,15 @@ pub(super) struct Readers {
 
 impl Readers {
     /// Each round reads at places of its own.
-    pub(super) fn connect(engine: &mut Engine, crowd: &mut Crowd, round: usize) -> anyhow::Result<Self> {
+    pub(super) fn connect(
+        engine: &mut Engine,
+        crowd: &mut Crowd,
+        what: What,
+        round: usize,
+    ) -> anyhow::Result<Self> {
         let free = (0..LINKS).map(|_| crowd.connect_plain(engine)).collect::<anyhow::Result<_>>()?;
         let random = 0x9e37_79b9_7f4a_7c15_u64.rotate_left(u32::try_from(round)?);
-        Ok(Self { free, asked: HashMap::new(), random })
+        Ok(Self { what, free, asked: HashMap::new(), random })
     }
 
     pub(super) fn leave(self, engine: &mut Engine) {
@@ -77,8 +98,8 @@ impl Readers {
             engine.turn(crowd, next.min(due))?;
             ensure!(crowd.ended.is_empty(), "connections ended: {:?}", crowd.ended);
             while let Some(answer) = crowd.answers.pop_front() {
-                if let Some(Asked { intended, before }) = self.asked.remove(&answer.link) {
-                    check(&answer, before)?;
+                if let Some(Asked { intended, wanted }) = self.asked.remove(&answer.link) {
+                    check(&answer, wanted)?;
                     latency.record(answer.at - intended);
                     self.free.push(answer.link);
                 }
@@ -92,15 +113,26 @@ impl Readers {
 
     fn ask(&mut self, engine: &mut Engine, crowd: &Crowd, intended: Nanos) {
         let Some(link) = self.free.pop() else { return };
+        let (path, person, wanted) = match self.what {
+            What::History => self.a_page(crowd),
+            What::Lists => {
+                let person = usize::try_from(self.random() % crowd.tokens.len() as u64).unwrap_or(0);
+                (format!("/api/conversations?limit={PAGE}"), person, Wanted::List)
+            }
+        };
+        let token = &crowd.tokens[person];
+        engine.send(link, |out| http::write_get(out, &path, token));
+        self.asked.insert(link, Asked { intended, wanted });
+    }
+
+    fn a_page(&mut self, crowd: &Crowd) -> (String, usize, Wanted) {
         let conversations = &crowd.world.conversations;
         let place = usize::try_from(self.random() % conversations.len() as u64).unwrap_or(0);
         let conversation = &conversations[place];
         // A page before the 51st is the first whole one, a page before the next to come the last.
         let before = PAGE + 1 + self.random() % (conversation.seq - PAGE + 1);
         let path = format!("/api/conversations/{}/messages?before={before}&limit={PAGE}", conversation.id);
-        let token = &crowd.tokens[conversation.members[0] as usize];
-        engine.send(link, |out| http::write_get(out, &path, token));
-        self.asked.insert(link, Asked { intended, before });
+        (path, conversation.members[0] as usize, Wanted::Before(before))
     }
 
     fn random(&mut self) -> u64 {
@@ -111,10 +143,20 @@ impl Readers {
     }
 }
 
-/// A whole page, without a hole, that ends where it was asked for.
-fn check(answer: &Answer, before: u64) -> anyhow::Result<()> {
+/// A whole page; of history one without a hole, that ends where it was asked for.
+fn check(answer: &Answer, wanted: Wanted) -> anyhow::Result<()> {
     let text = String::from_utf8_lossy(&answer.body);
     ensure!(answer.status == 200, "a page was refused: {} {text}", answer.status);
+    let before = match wanted {
+        Wanted::Before(before) => before,
+        Wanted::List => {
+            // One of each conversation, and of the page itself.
+            let unread = memchr::memmem::find_iter(&answer.body, b"\"unread\":").count() as u64;
+            let goes_on = memchr::memmem::find(&answer.body, b"\"nextCursor\":\"").is_some();
+            ensure!(unread == PAGE && goes_on, "{unread} conversations: {text}");
+            return Ok(());
+        }
+    };
     let seqs = read_page(&answer.body).with_context(|| format!("not a page: {text}"))?;
     ensure!(seqs.iter().copied().eq(before - PAGE..before), "the page before {before} is {seqs:?}");
     Ok(())
@@ -132,7 +174,7 @@ mod tests {
 
     #[test]
     fn only_a_whole_page_that_ends_where_it_was_asked_for_is_one() {
-        assert!(check(&page(200, 51..101), 101).is_ok());
+        assert!(check(&page(200, 51..101), Wanted::Before(101)).is_ok());
         let wrong = [
             page(403, 51..101),
             page(200, 52..101),
@@ -142,7 +184,7 @@ mod tests {
             Answer { body: b"[]".to_vec(), ..page(200, 51..101) },
         ];
         for answer in wrong {
-            assert!(check(&answer, 101).is_err(), "{answer:?}");
+            assert!(check(&answer, Wanted::Before(101)).is_err(), "{answer:?}");
         }
     }
 }
