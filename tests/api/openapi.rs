@@ -1,5 +1,8 @@
 //! The document of the interface, and what everything in it does with those who must not ask and with rubbish.
 
+mod answers;
+mod schema;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
@@ -90,7 +93,13 @@ struct Theirs {
 
 impl Theirs {
     async fn make(server: &TestServer) -> Self {
-        let [alice, bob] = server.users(["alice", "bob"]).await;
+        Self::make_as(server, "").await
+    }
+
+    /// Others, whose names end so.
+    async fn make_as(server: &TestServer, end: &str) -> Self {
+        let alice = server.user(&format!("alice{end}")).await;
+        let bob = server.user(&format!("bob{end}")).await;
         let group = alice.group_with(SECRET, &[&bob]).await;
         let message = alice.send(&group, &format!("a {SECRET}")).await;
         let message = message["id"].as_str().unwrap().to_owned();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tidings_gateway::gateway::Origins;
 use tidings_testkit::actors::{Api, Connected, Device, Reply};
 use tidings_testkit::disk::FaultyDisk;
 
@@ -146,4 +147,51 @@ async fn the_state_of_each_part_is_there_for_the_machine_itself() {
     }
     assert!(health["disk"]["freeBytes"].as_u64() > Some(0));
     assert_eq!(health["store"]["kind"], "sqlite");
+}
+
+#[tokio::test]
+async fn a_page_that_an_operator_looks_at_reads_nothing_of_it() {
+    let server = TestServer::configured(|config| config.origins = Origins::Any).await;
+    let page = [("origin", "https://any.example")];
+    for path in ["/metrics", "/health/detailed"] {
+        let asked = server.api.request_raw(Method::GET, path, None, None, &page).await;
+        asked.assert_problem(404, "not_found");
+        assert_eq!(server.api.request(Method::GET, path, None, Value::Null).await.status, 200);
+    }
+    let shared = server.api.request_raw(Method::GET, "/api/server", None, None, &page).await;
+    assert_eq!(shared.headers["access-control-allow-origin"], "*");
+}
+
+/// The proxy stands on the machine itself: without its word everybody would be the machine.
+#[tokio::test]
+async fn who_comes_through_a_trusted_proxy_is_who_it_says() {
+    let server = TestServer::configured(|config| {
+        config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        config.ops_allow = vec!["198.51.100.7/32".parse().unwrap()];
+        config.rate_limits = true;
+        config.limits.set("registrations_per_hour", 2).unwrap();
+    })
+    .await;
+    let of = |client: &'static str, method: Method, path: &'static str, body: Value| {
+        let api = &server.api;
+        async move {
+            let headers = [("content-type", "application/json"), ("x-forwarded-for", client)];
+            let body = (!body.is_null()).then(|| body.to_string().into_bytes());
+            api.request_raw(method, path, None, body, &headers).await
+        }
+    };
+    for (client, name, status) in [
+        ("192.0.2.1", "alice", 201),
+        ("203.0.113.9, 192.0.2.1", "bob", 201),
+        ("203.0.113.10, 192.0.2.1", "carol", 429),
+        ("192.0.2.2", "dave", 201),
+    ] {
+        let body = json!({ "username": name, "password": "correct horse" });
+        let answered = of(client, Method::POST, "/api/auth/register", body).await;
+        assert_eq!(answered.status.as_u16(), status, "{name}: {}", answered.text);
+    }
+    for (client, status) in [("198.51.100.7", 200), ("192.0.2.1", 404), ("127.0.0.1", 404)] {
+        let answered = of(client, Method::GET, "/metrics", Value::Null).await;
+        assert_eq!(answered.status.as_u16(), status, "{client}");
+    }
 }

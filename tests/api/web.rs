@@ -150,6 +150,38 @@ async fn everything_works_by_tls_and_says_that_nothing_else_is_to_be_used() {
     back.expect_message("while he was away").await;
 }
 
+/// One that never becomes a WebSocket, and what a stop tells both kinds.
+#[tokio::test]
+async fn long_polling_and_a_drain_work_by_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = files_in(dir.path());
+    let certificate = write_certificate(&files);
+    let (mut server, address) = secure(&files).await;
+    let tunnel = Tunnel::to(address, &[certificate]).await;
+    let api = Api::new(&tunnel.url);
+    let alice = Person::register(&api, "alice").await;
+    let mut on_websocket = alice.connect().await;
+    let polling = "/socket.io/?EIO=4&transport=polling";
+    let opened = api.request(Method::GET, polling, None, Value::Null).await;
+    let sid: Value = serde_json::from_str(opened.text.strip_prefix('0').unwrap()).unwrap();
+    let session = format!("{polling}&sid={}", sid["sid"].as_str().unwrap());
+    let connect = format!("40{}", json!({ "token": alice.token })).into_bytes();
+    let said = api.request_raw(Method::POST, &session, None, Some(connect), &[]).await;
+    assert_eq!((said.status.as_u16(), said.text.as_str()), (200, "ok"));
+    let mut heard = String::new();
+    while !heard.contains("42[\"ready\"") {
+        heard += &api.request(Method::GET, &session, None, Value::Null).await.text;
+    }
+    let stop = async {
+        // A poll is there before: what comes afterwards finds nobody.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.restart().await;
+    };
+    let (last, ()) = tokio::join!(api.request(Method::GET, &session, None, Value::Null), stop);
+    assert!(last.text.contains("41") || last.text == "1", "the stop is told: {:?}", last.text);
+    on_websocket.expect_end().await;
+}
+
 #[tokio::test]
 async fn who_speaks_no_tls_is_told_and_who_says_nothing_is_let_go() {
     let dir = tempfile::tempdir().unwrap();

@@ -36,6 +36,15 @@ fn all_mistakes_are_told_at_once_by_key() {
 }
 
 #[test]
+fn a_certificate_that_is_not_there_is_a_mistake_of_the_configuration() {
+    let files = [("TIDINGS_TLS_CERTIFICATE", "/no/such.crt"), ("TIDINGS_TLS_KEY", "/no/such.key")];
+    let output = tidings(&["check-config"], &files);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("tls: cannot read /no/such.crt"), "{told}");
+}
+
+#[test]
 fn a_data_directory_has_one_server() {
     let dir = tempfile::tempdir().unwrap();
     let server = ServerProcess::start(dir.path());

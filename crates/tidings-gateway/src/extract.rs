@@ -21,7 +21,7 @@ use tidings_core::sessions::Actor;
 
 use crate::convert::ids::{KnownForm, read_id};
 use crate::decode::decode_json;
-use crate::gateway::RemoteAddr;
+use crate::gateway::Remote;
 use crate::problem::Refused;
 use crate::query::Query;
 
@@ -58,15 +58,13 @@ pub(crate) fn actor_of(headers: &HeaderMap, services: &Services) -> Result<Actor
     }
 }
 
-/// Where the request came from.
-pub struct From(pub IpAddr);
-
-impl<S: Sync> FromRequestParts<S> for From {
+impl<S: Sync> FromRequestParts<S> for Remote {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
-        let address = parts.extensions.get::<RemoteAddr>().map(|RemoteAddr(address)| address.ip());
-        Ok(Self(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
+        // Put there by the gateway with every request.
+        let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Ok(parts.extensions.get().copied().unwrap_or(Self { peer: nowhere, client: nowhere }))
     }
 }
 

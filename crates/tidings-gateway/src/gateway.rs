@@ -1,15 +1,14 @@
 //! One request in, one answer out: the seam between REST and sockets, and what every answer has in common.
 
 use std::fmt;
-use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -99,9 +98,14 @@ impl Sockets for tidings_socketio::Server {
     }
 }
 
-/// Where the request came from: the far end of its connection, or who a trusted proxy says it comes from.
+/// Where a request came from.
 #[derive(Debug, Clone, Copy)]
-pub struct RemoteAddr(pub SocketAddr);
+pub struct Remote {
+    /// The far end of its connection.
+    pub peer: IpAddr,
+    /// The same, or who a trusted proxy says it comes from.
+    pub client: IpAddr,
+}
 
 /// How a node stands in the web.
 #[derive(Debug, Clone, Default)]
@@ -148,7 +152,12 @@ impl Origins {
         let text = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
         let uri: Uri = text.parse().ok()?;
         let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
-        let is_whole = text == format!("{scheme}://{authority}") && !authority.as_str().contains(['@', '*']);
+        // Browsers leave out what is usual.
+        let usual = [("http", ":80"), ("https", ":443")].into_iter().find(|(known, _)| *known == scheme);
+        let text = usual.and_then(|(_, port)| text.strip_suffix(port)).unwrap_or(&text).to_owned();
+        let authority =
+            usual.and_then(|(_, port)| authority.as_str().strip_suffix(port)).unwrap_or(authority.as_str());
+        let is_whole = text == format!("{scheme}://{authority}") && !authority.contains(['@', '*']);
         if is_whole { HeaderValue::from_str(&text).ok() } else { None }
     }
 
@@ -202,13 +211,9 @@ impl Gateway {
         let began = Instant::now();
         let id = self.request_id();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let routed = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
-        let mut response = match routed.await {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
-            // The panic itself is in the log by its hook; other requests go on.
-            Err(_) => Refused::new(Code::Internal, "The server's log has the reason under this requestId.")
-                .into_response(),
+        let mut response = match self.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
         };
         if let Some(refused) = response.extensions_mut().remove::<Refused>() {
             if refused.code == Code::Internal {
@@ -265,7 +270,7 @@ impl Application for Gateway {
         }
         let mut request = request.map(Body::new);
         let client = self.operations.client_address(remote.ip(), request.headers());
-        request.extensions_mut().insert(RemoteAddr(SocketAddr::new(client, remote.port())));
+        request.extensions_mut().insert(Remote { peer: remote.ip(), client });
         self.answer(request).await
     }
 

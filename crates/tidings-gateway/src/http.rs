@@ -84,8 +84,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts and serves, over TLS where there is one, until `draining` turns true; then takes nobody new, lets every request in flight finish, and cuts
-/// off what has not finished at the deadline. Gives how many that were.
+/// Accepts and serves, over TLS where there is one, until `draining` turns true; then takes nobody new, lets every
+/// request in flight finish, and cuts off what has not finished at the deadline. Gives how many that were.
 pub async fn serve<A: Application>(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,

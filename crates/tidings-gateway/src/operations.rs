@@ -4,11 +4,12 @@ mod metrics;
 mod requests;
 mod sockets;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
+use http::header::ORIGIN;
 use ipnet::IpNet;
 use tidings_protocol::server::DetailedHealth;
 
@@ -20,6 +21,9 @@ pub(crate) use sockets::SocketCounters;
 
 /// What proxies say of whom they ask for.
 const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+
+/// Somebody of whom nobody says where they are: all of them are one address.
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// What a node knows of itself beyond its gateway.
 pub struct Operations {
@@ -34,37 +38,47 @@ pub struct Operations {
 }
 
 impl Operations {
-    /// Whether somebody there may ask. Who comes through a proxy is not the machine itself, though the proxy may be on it.
+    /// Whether somebody may ask whose request came over a connection from `peer` and [from](Self::client_address)
+    /// `client`. Who comes through a proxy is not the machine itself, and through one that is not trusted nobody at all;
+    /// nor is a page of another origin who looks at it.
     #[must_use]
-    pub fn allows(&self, from: IpAddr, headers: &HeaderMap) -> bool {
-        let from = from.to_canonical();
-        let is_own = from.is_loopback() && !FORWARDED.iter().any(|name| headers.contains_key(*name));
-        is_own || self.allow.iter().any(|network| network.contains(&from))
+    pub fn allows(&self, peer: IpAddr, client: IpAddr, headers: &HeaderMap) -> bool {
+        let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+        if headers.contains_key(ORIGIN) || is_forwarded && !self.is_trusted(peer) {
+            return false;
+        }
+        let client = client.to_canonical();
+        !is_forwarded && client.is_loopback() || self.allow.iter().any(|network| network.contains(&client))
     }
-}
 
-impl Operations {
     /// Where a request comes from: the far end of its connection, or what a proxy that is trusted says of it. Each proxy
-    /// on the way appends the one before it: the last that is not trusted is the one.
+    /// on the way appends the one before it: the last that is not trusted is the one. Where a trusted one says what is no
+    /// address, it is [`UNKNOWN`].
     #[must_use]
     pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let is_trusted = |address: &IpAddr| {
-            let address = address.to_canonical();
-            self.trusted_proxies.iter().any(|network| network.contains(&address))
-        };
         let mut client = peer;
-        let said = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-        let hops: Vec<&str> = said.flat_map(|value| value.split(',')).map(str::trim).collect();
-        for hop in hops.into_iter().rev() {
-            if !is_trusted(&client) {
+        let lines = headers.get_all("x-forwarded-for").iter().rev();
+        for hop in lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
+            if !self.is_trusted(client) {
                 break;
             }
-            // What is no address ends what can be believed.
-            let Ok(before) = hop.parse() else { break };
+            let Some(before) = address_of(hop) else { return UNKNOWN };
             client = before;
         }
         client
     }
+
+    fn is_trusted(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// As proxies write one: alone, with a port, in brackets.
+fn address_of(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?.trim();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 /// As handlers get it.
@@ -77,16 +91,28 @@ pub(crate) struct Operated {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue};
+
     use super::*;
+
+    fn operations(allow: &[&str], trusted_proxies: &[&str]) -> Operations {
+        let networks = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        Operations {
+            allow: networks(allow),
+            trusted_proxies: networks(trusted_proxies),
+            collect: Box::new(|_| {}),
+            examine: Box::new(|| unreachable!("nobody asks")),
+        }
+    }
+
+    fn header(name: &'static str, value: &[u8]) -> HeaderMap {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        HeaderMap::from_iter([(HeaderName::from_static(name), value)])
+    }
 
     #[test]
     fn the_machine_itself_and_who_is_named_may_ask() {
-        let operations = Operations {
-            allow: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::1/128".parse().unwrap()],
-            trusted_proxies: Vec::new(),
-            collect: Box::new(|_| {}),
-            examine: Box::new(|| unreachable!("nobody asks")),
-        };
+        let operations = operations(&["10.0.0.0/8", "2001:db8::1/128"], &[]);
         for (from, is_allowed) in [
             ("127.0.0.1", true),
             ("::1", true),
@@ -97,42 +123,65 @@ mod tests {
             ("2001:db8::2", false),
             ("0.0.0.0", false),
         ] {
-            assert_eq!(operations.allows(from.parse().unwrap(), &HeaderMap::new()), is_allowed, "{from}");
-        }
-        for name in FORWARDED {
-            let said = HeaderMap::from_iter([(
-                http::HeaderName::from_static(name),
-                http::HeaderValue::from_static("x"),
-            )]);
-            assert!(!operations.allows("127.0.0.1".parse().unwrap(), &said), "{name}");
-            assert!(operations.allows("10.1.2.3".parse().unwrap(), &said), "{name}");
+            let from = from.parse().unwrap();
+            assert_eq!(operations.allows(from, from, &HeaderMap::new()), is_allowed, "{from}");
+            let page = header("origin", b"https://evil.example");
+            assert!(!operations.allows(from, from, &page), "a page that {from} looks at");
         }
     }
 
     #[test]
-    fn only_a_proxy_that_is_trusted_says_where_a_request_comes_from() {
-        let operations = Operations {
-            allow: Vec::new(),
-            trusted_proxies: vec!["127.0.0.1/32".parse().unwrap(), "10.0.0.0/8".parse().unwrap()],
-            collect: Box::new(|_| {}),
-            examine: Box::new(|| unreachable!("nobody asks")),
+    fn who_comes_through_a_proxy_is_not_the_machine_itself() {
+        let operations = operations(&["10.0.0.0/8"], &["127.0.0.1/32"]);
+        let may_ask = |peer: &str, said: &HeaderMap| {
+            let peer = peer.parse().unwrap();
+            operations.allows(peer, operations.client_address(peer, said), said)
         };
-        for (peer, said, client) in [
-            ("127.0.0.1", "", "127.0.0.1"),
-            ("127.0.0.1", "192.0.2.1", "192.0.2.1"),
-            ("192.0.2.9", "192.0.2.1", "192.0.2.9"),
-            ("127.0.0.1", "203.0.113.5, 192.0.2.1", "192.0.2.1"),
-            ("127.0.0.1", "203.0.113.5, 192.0.2.1, 10.1.1.1", "192.0.2.1"),
-            ("::ffff:10.0.0.1", "2001:db8::1", "2001:db8::1"),
-            ("127.0.0.1", "192.0.2.1, nonsense", "127.0.0.1"),
-            ("127.0.0.1", "10.0.0.1, 10.0.0.2", "10.0.0.1"),
-        ] {
-            let headers = HeaderMap::from_iter([(
-                http::HeaderName::from_static("x-forwarded-for"),
-                said.parse().unwrap(),
-            )]);
-            let found = operations.client_address(peer.parse().unwrap(), &headers);
-            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{peer} says {said:?}");
+        for name in FORWARDED {
+            assert!(!may_ask("127.0.0.1", &header(name, b"127.0.0.1")), "{name}");
+            assert!(
+                !may_ask("10.0.0.5", &header(name, b"10.0.0.7")),
+                "{name}, of a proxy that is not trusted"
+            );
         }
+        let said = |value| header("x-forwarded-for", value);
+        assert!(may_ask("127.0.0.1", &said(b"10.0.0.7")), "a trusted one asks for somebody who may");
+        assert!(!may_ask("127.0.0.1", &said(b"192.0.2.1")));
+        assert!(!may_ask("127.0.0.1", &said(b"\xff")));
+    }
+
+    #[test]
+    fn only_a_proxy_that_is_trusted_says_where_a_request_comes_from() {
+        let operations = operations(&[], &["127.0.0.1/32", "10.0.0.0/8"]);
+        let cases: [(&str, &[u8], &str); 15] = [
+            ("127.0.0.1", b"", "0.0.0.0"),
+            ("127.0.0.1", b"192.0.2.1", "192.0.2.1"),
+            ("192.0.2.9", b"192.0.2.1", "192.0.2.9"),
+            ("192.0.2.9", b"\xff", "192.0.2.9"),
+            ("127.0.0.1", b"203.0.113.5, 192.0.2.1", "192.0.2.1"),
+            ("127.0.0.1", b"203.0.113.5, 192.0.2.1, 10.1.1.1", "192.0.2.1"),
+            ("::ffff:10.0.0.1", b"2001:db8::1", "2001:db8::1"),
+            ("127.0.0.1", b"\xff, 192.0.2.1", "192.0.2.1"),
+            ("127.0.0.1", b"nonsense, 192.0.2.1", "192.0.2.1"),
+            ("127.0.0.1", b"192.0.2.1, \xff", "0.0.0.0"),
+            ("127.0.0.1", b"192.0.2.1, unknown", "0.0.0.0"),
+            ("127.0.0.1", b"192.0.2.1:443", "192.0.2.1"),
+            ("127.0.0.1", b"[2001:db8::1]:443", "2001:db8::1"),
+            ("127.0.0.1", b"[2001:db8::1]", "2001:db8::1"),
+            ("127.0.0.1", b"10.0.0.1, 10.0.0.2", "10.0.0.1"),
+        ];
+        for (peer, said, client) in cases {
+            let found = operations.client_address(peer.parse().unwrap(), &header("x-forwarded-for", said));
+            let shown = String::from_utf8_lossy(said);
+            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{peer} says {shown:?}");
+        }
+        let two = HeaderMap::from_iter(
+            ["203.0.113.5", "192.0.2.1"]
+                .map(|value| (HeaderName::from_static("x-forwarded-for"), HeaderValue::from_static(value))),
+        );
+        let found = operations.client_address("127.0.0.1".parse().unwrap(), &two);
+        assert_eq!(found.to_string(), "192.0.2.1", "of several lines the last");
+        let none = operations.client_address("127.0.0.1".parse().unwrap(), &HeaderMap::new());
+        assert_eq!(none.to_string(), "127.0.0.1", "the proxy's own");
     }
 }

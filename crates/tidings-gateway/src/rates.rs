@@ -15,7 +15,7 @@ use tidings_core::rates::{Action, Standing};
 use tidings_core::services::Services;
 
 use crate::extract::actor_of;
-use crate::gateway::RemoteAddr;
+use crate::gateway::Remote;
 use crate::problem::Refused;
 
 /// What an answer says of its limit.
@@ -71,8 +71,8 @@ pub(crate) async fn limit(
         return next.run(request).await;
     };
     let taken = if action == Action::Registrations {
-        match request.extensions().get::<RemoteAddr>() {
-            Some(RemoteAddr(address)) => services.take_of_address(address.ip(), action).await,
+        match request.extensions().get::<Remote>() {
+            Some(remote) => services.take_of_address(remote.client, action).await,
             None => Ok(None),
         }
     } else {

@@ -3,6 +3,7 @@
 use crate::{
     accounts, conversations, events, messages, problem, receipts, server, sessions, signals, socket, sync,
 };
+use serde_json::{Map, Value};
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -103,10 +104,32 @@ struct Document;
 
 /// The schemas by name, as JSON.
 #[must_use]
-pub fn schemas() -> serde_json::Map<String, serde_json::Value> {
+pub fn schemas() -> Map<String, Value> {
     let components = serde_json::to_value(Document::openapi().components).unwrap_or_default();
-    match components.get("schemas") {
-        Some(serde_json::Value::Object(schemas)) => schemas.clone(),
-        _ => serde_json::Map::new(),
+    let Some(Value::Object(schemas)) = components.get("schemas") else { return Map::new() };
+    let mut schemas = schemas.clone();
+    for (name, schema) in &mut schemas {
+        // By this clients tell one ack from the other; that of a catch-up is put together of two.
+        for place in ["/properties/ok", "/allOf/1/properties/ok"] {
+            if let Some(ok) = schema.pointer_mut(place) {
+                ok["const"] = (name != "RefusedAck").into();
+            }
+        }
+    }
+    schemas.values_mut().for_each(any_of);
+    schemas
+}
+
+/// Events of several names have one shape: `oneOf`, as is written for an untagged enum, would then match none of them.
+fn any_of(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(alternatives) = object.remove("oneOf") {
+                object.insert("anyOf".to_owned(), alternatives);
+            }
+            object.values_mut().for_each(any_of);
+        }
+        Value::Array(values) => values.iter_mut().for_each(any_of),
+        _ => {}
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tidings_gateway::http::Tls;
@@ -19,7 +19,7 @@ type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 /// A file that cannot be read or holds something else, and a key that is not the certificate's.
 pub fn load(files: &TlsFiles) -> anyhow::Result<Tls> {
     let (chain, key) = read(files)?;
-    Tls::new(chain, key).with_context(|| do_not_fit(files))
+    Tls::new(chain, key).map_err(|error| refused(files, error))
 }
 
 /// Shows what the files hold whenever they have changed, for ever.
@@ -27,7 +27,7 @@ pub(crate) async fn watch(files: TlsFiles, tls: Arc<Tls>) {
     let paths = [files.certificate.clone(), files.key.clone()];
     let take = move || {
         let (chain, key) = read(&files)?;
-        tls.change(chain, key).with_context(|| do_not_fit(&files))
+        tls.change(chain, key).map_err(|error| refused(&files, error))
     };
     watch::watch("the certificate and its key", move || Ok(paths.to_vec()), take).await;
 }
@@ -47,6 +47,10 @@ fn read(files: &TlsFiles) -> anyhow::Result<Pair> {
     Ok((chain, key))
 }
 
-fn do_not_fit(files: &TlsFiles) -> String {
-    format!("{} is not the key of {}", files.key.display(), files.certificate.display())
+fn refused(files: &TlsFiles, error: rustls::Error) -> anyhow::Error {
+    let (certificate, key) = (files.certificate.display(), files.key.display());
+    match error {
+        rustls::Error::InconsistentKeys(_) => anyhow!("{key} is not the key of {certificate}"),
+        error => anyhow!("{certificate} and {key} cannot be served: {error}"),
+    }
 }

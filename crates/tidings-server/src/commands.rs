@@ -71,11 +71,12 @@ pub fn run() -> ExitCode {
         }
         Some(Command::CheckConfig) => {
             // What it names is looked at too, where that changes nothing.
-            let certificate = config.tls.as_ref().map_or(Ok(()), |files| certificates::load(files).map(drop));
-            if certificate.is_ok() {
-                println!("The configuration has no mistakes.");
+            if let Some(Err(error)) = config.tls.as_ref().map(certificates::load) {
+                eprintln!("The configuration has mistakes:\ntls: {error:#}");
+                return ExitCode::from(WRONG_CONFIG);
             }
-            ended(certificate)
+            println!("The configuration has no mistakes.");
+            ExitCode::SUCCESS
         }
         Some(Command::RotateKeys { discard_old }) => ended(rotate_keys::rotate_keys(&config, discard_old)),
         Some(Command::Serve) => ended(serve::serve(config)),

@@ -27,11 +27,9 @@ impl Services {
                 .map_err(|wait_ms| self.delayed(wait_ms))?,
             None => self.login_guard.uncounted(),
         };
-        if !self.passwords.verify(current, known.clone()).await? {
-            attempt.fail();
+        if !self.check_password(attempt, current, known.clone()).await? {
             return Err(Error::WrongPassword);
         }
-        attempt.succeed();
         let Some(known) = known else { return Err(Error::WrongPassword) };
         let new = self.passwords.hash(new).await?;
         let now = self.clock.now();

@@ -1,8 +1,8 @@
 //! Against guessing passwords: who fails waits, longer each time.
 //!
 //! Failures count for the pair of account and address, for the account from wherever they come, and for the address
-//! whatever the account. An attempt counts as a failure from its beginning, so that a hundred at once are not a hundred
-//! free ones; a success takes it back. While strangers attack an account, its owner is let in from an address from
+//! whatever the account. An attempt counts as a failure from its beginning, so that neither a hundred at once are a
+//! hundred free ones, nor those that hang up while their password is looked at; a success takes it back. While strangers attack an account, its owner is let in from an address from
 //! which they have logged in before.
 
 use std::collections::HashMap;
@@ -60,10 +60,9 @@ pub(crate) struct Caller<'a> {
     pub is_known: bool,
 }
 
-/// An attempt that has begun. It counts as a failure meanwhile, and for good where it is [failed](Self::fail); one that
-/// was not looked at to its end was none.
+/// An attempt that has begun. It is a failure unless it [succeeds](Self::succeed) or is [taken back](Self::take_back).
 #[derive(Debug)]
-#[must_use]
+#[must_use = "an attempt that succeeds has to say so"]
 pub(crate) struct Attempt {
     guard: Arc<LoginGuard>,
     counted: Vec<Counted>,
@@ -129,24 +128,17 @@ impl LoginGuard {
 }
 
 impl Attempt {
-    /// It was a wrong password.
-    pub fn fail(mut self) {
-        self.counted.clear();
-    }
-
-    /// It was the right one: what the pair has failed is forgiven, and this was no attempt for the others.
-    pub fn succeed(self) {
+    /// It was the right password: what the pair has failed is forgiven, and this was no attempt for the others.
+    pub fn succeed(mut self) {
         if let Some(pair) = self.pair {
             self.guard.tries.lock().remove(&pair);
+            self.counted.retain(|counted| counted.name != pair);
         }
+        self.take_back();
     }
-}
 
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if self.counted.is_empty() {
-            return;
-        }
+    /// The password was not looked at.
+    pub fn take_back(self) {
         let mut tries = self.guard.tries.lock();
         for Counted { name, before, set } in &self.counted {
             let Some(now) = tries.get_mut(name) else { continue };
@@ -214,7 +206,7 @@ mod tests {
 
     /// Whether a wrong password was looked at.
     fn fails(guard: &Arc<LoginGuard>, account: &str, address: &str, ms: i64) -> bool {
-        try_from(guard, account, address, ms).map(Attempt::fail).is_ok()
+        try_from(guard, account, address, ms).is_ok()
     }
 
     #[test]
@@ -223,7 +215,7 @@ mod tests {
         let (mut now, mut delays) = (0, Vec::new());
         while delays.len() < 9 {
             match try_from(&guard, "alice", HOME, now) {
-                Ok(attempt) => attempt.fail(),
+                Ok(_) => {}
                 Err(wait) => {
                     delays.push(wait / 1_000);
                     now += i64::try_from(wait).unwrap();
@@ -245,8 +237,17 @@ mod tests {
         let guard = Arc::<LoginGuard>::default();
         let at_once: Vec<_> = (0..100).filter_map(|_| try_from(&guard, "alice", HOME, 0).ok()).collect();
         assert_eq!(at_once.len(), LOGIN_FREE_OF_PAIR as usize + 1);
-        drop(at_once);
+        at_once.into_iter().for_each(Attempt::take_back);
         assert!(guard.tries.lock().is_empty(), "what was not looked at was no failure");
+    }
+
+    #[test]
+    fn who_hangs_up_while_it_is_looked_at_has_failed() {
+        let guard = Arc::<LoginGuard>::default();
+        for _ in 0..=LOGIN_FREE_OF_PAIR {
+            drop(try_from(&guard, "alice", HOME, 0).unwrap());
+        }
+        assert!(try_from(&guard, "alice", HOME, 0).is_err());
     }
 
     #[test]

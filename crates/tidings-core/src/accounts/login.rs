@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::check::check_device;
 use super::guard::{Attempt, Caller};
-use super::{Credentials, Error};
+use super::{Credentials, Error, PasswordHash};
 
 impl Services {
     /// A new session for who knows the password. `device` is a name for the list of sessions, `from` where they are.
@@ -35,12 +35,8 @@ impl Services {
         let credentials = self.store.find_credentials(AppId::DEFAULT, &login).await?;
         let attempt = self.begin_login(&login, credentials.as_ref(), from).await?;
         let hash = credentials.as_ref().map(|found| found.password_hash.clone());
-        let matches = self.passwords.verify(password, hash).await?;
-        let Some(credentials) = credentials.filter(|_| matches) else {
-            attempt.fail();
-            return Err(Error::BadCredentials);
-        };
-        attempt.succeed();
+        let matches = self.check_password(attempt, password, hash).await?;
+        let credentials = credentials.filter(|_| matches).ok_or(Error::BadCredentials)?;
         self.take_of_user(credentials.user.id, Action::Logins)
             .await
             .map_err(|limited| Error::TooManyTries(limited.0.more_in_ms))?;
@@ -61,6 +57,23 @@ impl Services {
         let is_known = self.store.is_known_address(user, self.address_mac(from)).await?;
         let caller = Caller { account: login, address: from, is_known };
         self.login_guard.begin(caller, self.clock.now()).map_err(|wait_ms| self.delayed(wait_ms))
+    }
+
+    /// Whether the password is the one, and what becomes of the attempt by it.
+    pub(super) async fn check_password(
+        &self,
+        attempt: Attempt,
+        password: String,
+        hash: Option<PasswordHash>,
+    ) -> Result<bool, Error> {
+        let matches = self.passwords.verify(password, hash).await;
+        match matches {
+            Ok(true) => attempt.succeed(),
+            // It stays a failure.
+            Ok(false) => {}
+            Err(_) => attempt.take_back(),
+        }
+        matches
     }
 
     /// A password is not looked at, because too many have been wrong.

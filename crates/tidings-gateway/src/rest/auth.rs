@@ -11,26 +11,27 @@ use tidings_protocol::sessions::{LoginRequest, RefreshRequest};
 
 use crate::answer::Json;
 use crate::convert;
-use crate::extract::{Authenticated, From, JsonBody, NoBody, NoQuery};
+use crate::extract::{Authenticated, JsonBody, NoBody, NoQuery};
+use crate::gateway::Remote;
 use crate::problem::Refused;
 
 pub(super) async fn post_register(
     State(services): State<Arc<Services>>,
     _: NoQuery,
-    From(from): From,
+    remote: Remote,
     JsonBody(request): JsonBody<RegisterRequest>,
 ) -> Result<impl IntoResponse, Refused> {
-    let signed_in = services.register(convert::accounts::register(request), from).await?;
+    let signed_in = services.register(convert::accounts::register(request), remote.client).await?;
     Ok((StatusCode::CREATED, Json(convert::sessions::signed_in(&signed_in))))
 }
 
 pub(super) async fn post_login(
     State(services): State<Arc<Services>>,
     _: NoQuery,
-    From(from): From,
+    remote: Remote,
     JsonBody(request): JsonBody<LoginRequest>,
 ) -> Result<impl IntoResponse, Refused> {
-    let signed_in = services.login(&request.login, request.password.0, request.device, from).await?;
+    let signed_in = services.login(&request.login, request.password.0, request.device, remote.client).await?;
     Ok(Json(convert::sessions::signed_in(&signed_in)))
 }
 

@@ -7,14 +7,11 @@ use axum::response::IntoResponse;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 use tidings_protocol::schemas::schemas;
-use tidings_protocol::socket_events::{FROM_CLIENT, FROM_SERVER, ServerEvent, Sort};
+use tidings_protocol::socket_events::{self as socket, FROM_CLIENT, FROM_SERVER, ServerEvent};
 
-use super::{Access, OPERATIONS, Operation};
+use super::home::CSP;
+use super::{Access, Gives, OPERATIONS, Operation, Parameter, Sort};
 use crate::extract::NoQuery;
-
-/// The page has a style and nothing else.
-const CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
-                   frame-ancestors 'none'";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
 static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
@@ -46,6 +43,7 @@ fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas(),
+            "headers": HEADERS.map(|(name, about)| (name.to_owned(), json!({ "description": about, "schema": { "type": "string" } }))).into_iter().collect::<Map<_, _>>(),
             "securitySchemes": { "accessToken": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
         },
         "x-events": { "server": from_server(), "client": from_client() },
@@ -69,7 +67,7 @@ fn from_client() -> Map<String, Value> {
         let described = json!({
             "summary": event.summary,
             "payload": reference(event.payload),
-            "ack": { "oneOf": [reference(event.ack), reference("RefusedAck")] },
+            "ack": { "anyOf": [reference(event.ack), reference("RefusedAck")] },
         });
         (event.name.to_owned(), described)
     });
@@ -78,9 +76,9 @@ fn from_client() -> Map<String, Value> {
 
 fn sort(event: ServerEvent) -> &'static str {
     match event.sort {
-        Sort::Durable => "durable",
-        Sort::Signal => "signal",
-        Sort::Connection => "connection",
+        socket::Sort::Durable => "durable",
+        socket::Sort::Signal => "signal",
+        socket::Sort::Connection => "connection",
     }
 }
 
@@ -88,23 +86,26 @@ fn described(operation: &Operation) -> Value {
     let in_path = operation.path.split('{').skip(1).filter_map(|part| part.split('}').next());
     let parameters = in_path
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
-        .chain(
-            operation
-                .query
-                .iter()
-                .map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })),
-        );
+        .chain(operation.parameters.iter().map(outside_the_path));
+    let mut responses: Map<String, Value> = operation
+        .statuses
+        .iter()
+        .zip(["Done", "It was done before"])
+        .map(|(status, about)| (status.to_string(), success(operation, about)))
+        .collect();
+    responses.insert(
+        "default".to_owned(),
+        json!({
+            "description": "A problem (RFC 9457); its code says which",
+            "headers": headers(&["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"]),
+            "content": { "application/problem+json": { "schema": reference("Problem") } },
+        }),
+    );
     let mut described = json!({
         "summary": operation.summary,
-        "operationId": format!("{} {}", operation.method, operation.path),
+        "operationId": name_of(operation),
         "parameters": parameters.collect::<Vec<_>>(),
-        "responses": {
-            operation.status.to_string(): success(operation),
-            "default": {
-                "description": "A problem (RFC 9457); its code says which",
-                "content": { "application/problem+json": { "schema": reference("Problem") } },
-            },
-        },
+        "responses": responses,
     });
     if let Some(takes) = operation.takes {
         described["requestBody"] = json!({
@@ -112,22 +113,71 @@ fn described(operation: &Operation) -> Value {
             "content": { "application/json": { "schema": reference(takes) } },
         });
     }
-    if operation.access == Access::Users {
-        described["security"] = json!([{ "accessToken": [] }]);
+    match operation.access {
+        Access::Anybody => {}
+        Access::Users => described["security"] = json!([{ "accessToken": [] }]),
+        Access::Operators => described["description"] = "For operators: a 404 to others.".into(),
     }
     described
 }
 
-fn success(operation: &Operation) -> Value {
-    let description = if operation.access == Access::Operators { "For operators only" } else { "Done" };
-    match operation.gives {
-        Some(gives) => json!({
-            "description": description,
-            "content": { "application/json": { "schema": reference(gives) } },
-        }),
-        None => json!({ "description": description }),
+/// `getConversationsIdMessages`: what generators make functions of.
+fn name_of(operation: &Operation) -> String {
+    let words = operation.path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut name = operation.method.to_owned();
+    for word in words.filter(|word| *word != "api") {
+        let (first, rest) = word.split_at(1);
+        name += &first.to_ascii_uppercase();
+        name += rest;
     }
+    name
 }
+
+fn outside_the_path(parameter: &Parameter) -> Value {
+    let (place, schema) = match parameter.sort {
+        Sort::Text => ("query", json!({ "type": "string" })),
+        Sort::Number => ("query", json!({ "type": "integer", "minimum": 0 })),
+        Sort::Flag => ("query", json!({ "type": "boolean" })),
+        Sort::OneOf(words) => ("query", json!({ "type": "string", "enum": words })),
+        Sort::Header => ("header", json!({ "type": "string" })),
+    };
+    json!({ "name": parameter.name, "in": place, "required": parameter.is_needed, "schema": schema })
+}
+
+fn success(operation: &Operation, about: &str) -> Value {
+    let mut names = vec!["X-Request-Id"];
+    if operation.access == Access::Users {
+        names.extend(["RateLimit", "RateLimit-Policy"]);
+    }
+    if operation.statuses.len() > 1 || operation.parameters.iter().any(|one| one.sort == Sort::Header) {
+        names.push("Idempotent-Replayed");
+    }
+    let mut success = json!({ "description": about, "headers": headers(&names) });
+    match operation.gives {
+        Gives::Nothing => {}
+        Gives::Shape(name) => {
+            success["content"] = json!({ "application/json": { "schema": reference(name) } });
+        }
+        Gives::Media(media) => success["content"] = json!({ media: {} }),
+    }
+    success
+}
+
+fn headers(names: &[&str]) -> Value {
+    let named = names
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") })));
+    Value::Object(named.collect())
+}
+
+/// Headers of answers, and what they say.
+const HEADERS: [(&str, &str); 5] = [
+    ("X-Request-Id", "As the server's log names the request"),
+    ("RateLimit", "How it stands: what may be done at once, and when more may"),
+    ("RateLimit-Policy", "The limit that was counted for"),
+    ("Retry-After", "Try again after so many seconds"),
+    ("Idempotent-Replayed", "true: this was done before"),
+];
 
 fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
@@ -138,21 +188,28 @@ fn page() -> String {
     let mut text = String::from(include_str!("docs.html"));
     // Writing to a string does not fail.
     for operation in OPERATIONS {
-        let Operation { method, path, summary, access, query, takes, status, gives } = operation;
+        let Operation { method, path, summary, access, parameters, takes, statuses, gives } = operation;
         let _ = write!(text, "<section><h3><b>{method}</b> <code>{path}</code></h3><p>{summary}.");
         let _ = match access {
             Access::Anybody => Ok(()),
             Access::Users => write!(text, " With a token."),
             Access::Operators => write!(text, " For operators."),
         };
-        if !query.is_empty() {
-            let _ = write!(text, " Parameters: <code>{}</code>.", query.join("</code>, <code>"));
+        if !parameters.is_empty() {
+            let names: Vec<_> = parameters.iter().map(|one| one.name).collect();
+            let _ = write!(text, " Parameters: <code>{}</code>.", names.join("</code>, <code>"));
         }
         let _ = write!(text, "</p><p>");
         if let Some(takes) = takes {
             let _ = write!(text, "{} &rarr; ", link(takes));
         }
-        let _ = writeln!(text, "{status} {}</p></section>", gives.map_or_else(String::new, link));
+        let statuses: Vec<_> = statuses.iter().map(u16::to_string).collect();
+        let gives = match gives {
+            Gives::Nothing => String::new(),
+            Gives::Shape(name) => link(name),
+            Gives::Media(media) => (*media).to_owned(),
+        };
+        let _ = writeln!(text, "{} {gives}</p></section>", statuses.join(" or "));
     }
     text.push_str("<h2>Events of the server</h2>\n");
     for event in &FROM_SERVER {

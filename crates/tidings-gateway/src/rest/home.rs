@@ -7,8 +7,8 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
 
 use super::Scheme;
 
-/// The page has a style and nothing else: no script, no image, no request to anywhere.
-const CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+/// A page has a style and nothing else: no script, no image, no request to anywhere.
+pub(super) const CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
                    frame-ancestors 'none'";
 
 pub(super) async fn get_home(

@@ -1,6 +1,5 @@
 //! `/metrics` and `/health/detailed`: for those who run the node. To others they are not there.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -12,7 +11,7 @@ use tidings_core::error::Code;
 use tidings_core::services::Services;
 
 use crate::answer::Json;
-use crate::extract::From;
+use crate::gateway::Remote;
 use crate::operations::{Operated, Page};
 use crate::problem::Refused;
 
@@ -21,10 +20,10 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(super) async fn get_metrics(
     State(services): State<Arc<Services>>,
     Extension(operated): Extension<Operated>,
-    From(from): From,
+    remote: Remote,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refused> {
-    check(&operated, from, &headers)?;
+    check(&operated, remote, &headers)?;
     let mut page = Page::default();
     (operated.operations.collect)(&mut page);
     operated.hub.write_metrics(&mut page);
@@ -35,15 +34,15 @@ pub(super) async fn get_metrics(
 
 pub(super) async fn get_detailed(
     Extension(operated): Extension<Operated>,
-    From(from): From,
+    remote: Remote,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refused> {
-    check(&operated, from, &headers)?;
+    check(&operated, remote, &headers)?;
     Ok(Json((operated.operations.examine)().await))
 }
 
-fn check(operated: &Operated, from: IpAddr, headers: &HeaderMap) -> Result<(), Refused> {
-    if operated.operations.allows(from, headers) {
+fn check(operated: &Operated, remote: Remote, headers: &HeaderMap) -> Result<(), Refused> {
+    if operated.operations.allows(remote.peer, remote.client, headers) {
         return Ok(());
     }
     Err(Refused::new(Code::NotFound, "Nothing is served at this path."))

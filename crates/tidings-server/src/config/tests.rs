@@ -94,6 +94,8 @@ fn what_cannot_be_read_is_one_mistake_among_the_others() {
 fn what_is_printed_reads_again() {
     let mut config = Config { data_dir: "a \"quoted\"\ndir".into(), ..Config::default() };
     config.limits.title_chars_max = 7;
+    config.trusted_proxies = addresses("127.0.0.1, 10.0.0.0/8").unwrap();
+    config.ops_allow = addresses("2001:db8::1").unwrap();
     config.tls = Some(TlsFiles { certificate: "a.crt".into(), key: "b\".key".into() });
     config.origins = Origins::These(
         ["https://a.example", "http://b.example:1"].map(|text| Origins::parse(text).unwrap()).into(),
@@ -111,13 +113,19 @@ fn origins_are_taken_as_people_write_them_and_nothing_else() {
             .map(|config| config.origins.to_string())
             .map_err(|mistakes| mistakes.to_string())
     };
-    let said = "HTTPS://Chat.example/, http://localhost:5173,";
+    let said = "HTTPS://Chat.example:443/, http://localhost:5173,";
     assert_eq!(load("TIDINGS_CORS_ORIGINS", said).unwrap(), "https://chat.example, http://localhost:5173");
     assert_eq!(load("CLIENT_URL", "http://localhost:3001").unwrap(), "http://localhost:3001");
     assert_eq!(load("CLIENT_URL", "*").unwrap(), "*");
-    for wrong in
-        ["chat.example", "https://a.example/path", "https://*.example", "https://u@a.example", "null", "*, *"]
-    {
+    for wrong in [
+        "chat.example",
+        "https://a.example/path",
+        "https://*.example",
+        "https://u@a.example",
+        "null",
+        "*, *",
+        "http://a.example:80/x",
+    ] {
         let told = load("TIDINGS_CORS_ORIGINS", wrong).unwrap_err();
         assert!(told.contains("is not an origin like https://chat.example"), "{wrong}: {told}");
     }
