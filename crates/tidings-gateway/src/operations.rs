@@ -53,7 +53,7 @@ impl Operations {
 
     /// Where a request comes from: the far end of its connection, or what a proxy that is trusted says of it. Each proxy
     /// on the way appends the one before it: the last that is not trusted is the one. Where a trusted one says what is no
-    /// address, it is [`UNKNOWN`].
+    /// address, it is unknown: `0.0.0.0`.
     #[must_use]
     pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
