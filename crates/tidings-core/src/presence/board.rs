@@ -365,3 +365,6 @@ impl Eyes<'_> {
 fn is_grace(at: Timestamp, now: Timestamp) -> bool {
     (0..PRESENCE_GRACE_MS).contains(&(now.0 - at.0))
 }
+
+#[cfg(test)]
+mod tests;
