@@ -1,6 +1,7 @@
 //! The interface as an `OpenAPI` document, and as a page for people; both are made of the same list and the same schemas.
 
-use std::fmt::Write as _;
+mod page;
+
 use std::sync::LazyLock;
 
 use axum::response::IntoResponse;
@@ -15,7 +16,7 @@ use crate::extract::NoQuery;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
 static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
-static PAGE: LazyLock<String> = LazyLock::new(page);
+static PAGE: LazyLock<String> = LazyLock::new(page::page);
 
 pub(super) async fn get_openapi(_: NoQuery) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], TEXT.as_str())
@@ -102,6 +103,7 @@ fn described(operation: &Operation) -> Value {
         }),
     );
     let mut described = json!({
+        "tags": [group_of(operation.path)],
         "summary": operation.summary,
         "operationId": name_of(operation),
         "parameters": parameters.collect::<Vec<_>>(),
@@ -119,6 +121,21 @@ fn described(operation: &Operation) -> Value {
         Access::Operators => described["description"] = "For operators: a 404 to others.".into(),
     }
     described
+}
+
+/// What belongs together.
+fn group_of(path: &str) -> &'static str {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match path.split('/').nth(2) {
+        _ if ["read", "delivered", "unread"].contains(&last) => "Reading",
+        _ if last == "messages" => "Messages",
+        Some("auth") => "Accounts and sessions",
+        Some("users") => "People",
+        Some("conversations") => "Conversations",
+        Some("messages") => "Messages",
+        Some("sync") => "Catching up",
+        _ => "The server",
+    }
 }
 
 /// `getConversationsIdMessages`: what generators make functions of.
@@ -181,112 +198,6 @@ const HEADERS: [(&str, &str); 5] = [
 
 fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
-}
-
-/// The document for people: every operation, then every shape. Names and words of our own only: nothing to be escaped.
-fn page() -> String {
-    let mut text = String::from(include_str!("docs.html"));
-    // Writing to a string does not fail.
-    for operation in OPERATIONS {
-        let Operation { method, path, summary, access, parameters, takes, statuses, gives } = operation;
-        let _ = write!(text, "<section><h3><b>{method}</b> <code>{path}</code></h3><p>{summary}.");
-        let _ = match access {
-            Access::Anybody => Ok(()),
-            Access::Users => write!(text, " With a token."),
-            Access::Operators => write!(text, " For operators."),
-        };
-        if !parameters.is_empty() {
-            let names: Vec<_> = parameters.iter().map(|one| one.name).collect();
-            let _ = write!(text, " Parameters: <code>{}</code>.", names.join("</code>, <code>"));
-        }
-        let _ = write!(text, "</p><p>");
-        if let Some(takes) = takes {
-            let _ = write!(text, "{} &rarr; ", link(takes));
-        }
-        let statuses: Vec<_> = statuses.iter().map(u16::to_string).collect();
-        let gives = match gives {
-            Gives::Nothing => String::new(),
-            Gives::Shape(name) => link(name),
-            Gives::Media(media) => (*media).to_owned(),
-        };
-        let _ = writeln!(text, "{} {gives}</p></section>", statuses.join(" or "));
-    }
-    text.push_str("<h2>Events of the server</h2>\n");
-    for event in &FROM_SERVER {
-        let ServerEvent { name, summary, payload, .. } = event;
-        let payload = payload.map_or_else(String::new, link);
-        let sort = sort(*event);
-        let _ = writeln!(
-            text,
-            "<section><h3><b>{sort}</b> <code>{name}</code></h3><p>{summary}.</p><p>{payload}</p></section>"
-        );
-    }
-    text.push_str("<h2>Events of the client</h2>\n");
-    for event in &FROM_CLIENT {
-        let (name, summary) = (event.name, event.summary);
-        let (payload, ack) = (link(event.payload), link(event.ack));
-        let _ = writeln!(
-            text,
-            "<section><h3><code>{name}</code></h3><p>{summary}.</p><p>{payload} &rarr; {ack}</p></section>"
-        );
-    }
-    text.push_str("<h2>Shapes</h2>\n");
-    for (name, schema) in schemas() {
-        let about = schema["description"].as_str().unwrap_or_default();
-        let _ = write!(
-            text,
-            "<section id=\"{name}\"><h3><code>{name}</code></h3><p>{}</p><table>",
-            marked(about)
-        );
-        for (field, shape) in fields(&schema) {
-            let about = marked(shape["description"].as_str().unwrap_or_default());
-            let _ = write!(
-                text,
-                "<tr><td><code>{field}</code></td><td>{}</td><td>{about}</td></tr>",
-                kind(shape, &link)
-            );
-        }
-        text.push_str("</table></section>\n");
-    }
-    text.push_str("</main></html>\n");
-    text
-}
-
-fn link(schema: &str) -> String {
-    format!("<a href=\"#{schema}\">{schema}</a>")
-}
-
-/// Of a shape and of those that it is made of.
-fn fields(schema: &Value) -> Vec<(&String, &Value)> {
-    let own = schema["properties"].as_object().into_iter().flatten();
-    let parts = schema["allOf"].as_array().into_iter().flatten();
-    own.chain(parts.flat_map(|part| part["properties"].as_object().into_iter().flatten())).collect()
-}
-
-/// The type of a field in words, with links to the shapes that it names.
-fn kind(shape: &Value, link: &impl Fn(&str) -> String) -> String {
-    if let Some(name) = shape["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
-        return link(name);
-    }
-    if shape["items"].is_object() {
-        return format!("list of {}", kind(&shape["items"], link));
-    }
-    let alternatives = shape["oneOf"].as_array().or(shape["anyOf"].as_array());
-    if let Some(alternatives) = alternatives {
-        return alternatives.iter().map(|shape| kind(shape, link)).collect::<Vec<_>>().join(" or ");
-    }
-    match &shape["type"] {
-        Value::String(name) => name.clone(),
-        Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
-        _ => "anything".to_owned(),
-    }
-}
-
-/// Words between backticks as code; what would be markup is none.
-fn marked(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;");
-    let parts = text.split('`').enumerate();
-    parts.map(|(n, part)| if n % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() }).collect()
 }
 
 #[cfg(test)]
@@ -373,9 +284,9 @@ mod tests {
                     text += &format!("| | {} | its fields too |\n", link(part));
                 }
             }
-            for (field, shape) in fields(schema) {
+            for (field, shape) in page::fields(schema) {
                 let about = shape["description"].as_str().unwrap_or_default().replace('\n', " ");
-                text += &format!("| `{field}` | {} | {about} |\n", kind(shape, &link));
+                text += &format!("| `{field}` | {} | {about} |\n", page::kind(shape, &link));
             }
         }
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/events.md");
