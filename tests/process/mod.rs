@@ -4,6 +4,7 @@ mod config;
 mod device;
 mod frame_proxy;
 mod keys;
+mod logs;
 mod readme;
 pub mod server_process;
 mod terminal;

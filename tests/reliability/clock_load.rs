@@ -22,6 +22,9 @@ const HOUR: i64 = 3_600;
 const JUMPS: [i64; 4] = [HOUR, -2 * HOUR, HOUR, -HOUR];
 /// The load goes on for so long between two jumps.
 const BETWEEN: Duration = Duration::from_millis(200);
+/// Of those who look at a faked clock: now and then one sees it unfaked, as the library's threads share the buffer that
+/// they read the offset into (libfaketime, pull request 547).
+const WITNESSES_MAX: usize = 5;
 
 fn plan(seed: u64) -> Plan {
     Plan { sends_max: None, ..Plan::small(seed) }
@@ -103,8 +106,7 @@ async fn r20_a_process_with_a_skewed_clock_under_load() {
         tokio::time::sleep(BETWEEN).await;
         off += jump;
         skewed.set(off);
-        let seen = skewed.seconds_off(&format!("witness{n}")).await;
-        assert!((seen - off).abs() < 60, "its clock does not follow: {seen} s off instead of {off}");
+        skewed.assert_follows(off, &format!("witness{n}")).await;
         tokio::time::sleep(BETWEEN).await;
         skewed.kill();
         skewed.set(off - jump / 2);
@@ -174,6 +176,17 @@ impl Skewed {
             ServerProcess::start_with(address, data, &environment, None)
         }));
         Instant::now()
+    }
+
+    async fn assert_follows(&self, off: i64, name: &str) {
+        let mut seen = Vec::new();
+        while seen.len() < WITNESSES_MAX {
+            seen.push(self.seconds_off(&format!("{name}_{}", seen.len())).await);
+            if seen.last().is_some_and(|seen| (seen - off).abs() < 60) {
+                return;
+            }
+        }
+        panic!("its clock does not follow: {seen:?} s off instead of {off}");
     }
 
     /// How far the server's clock is from ours: the id of who registers carries its time.
