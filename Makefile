@@ -8,8 +8,8 @@ run: ## Build and serve on http://127.0.0.1:3000, with ./data as the data direct
 	@echo 'Building; the first time takes some minutes.'
 	cargo run --locked --release --package tidings-server -- serve
 
-test: ## Format, lints, every test, the README's tour, and stock clients
-	@scripts/need.sh cc c++ cargo rustfmt clippy node npm curl faketime venv javac mvn
+test: ## Format, lints, every test, the documents' tours, and stock clients
+	@scripts/need.sh cc c++ cargo rustfmt clippy node npm curl jq faketime venv javac mvn
 	scripts/test.sh
 
 chaos: ## The long reliability tests, more than an hour: each prints what was acknowledged, lost, doubled, reordered

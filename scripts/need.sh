@@ -27,7 +27,7 @@ package_of() {
     javac) echo default-jdk-headless ;;
     mvn) echo maven ;;
     taskset | setpriv) echo util-linux ;;
-    npm | curl | faketime | redis-server) echo "$1" ;;
+    npm | curl | jq | faketime | redis-server) echo "$1" ;;
   esac
 }
 

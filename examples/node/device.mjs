@@ -11,15 +11,12 @@
 //   6. It gets new tokens when the old ones are refused, and waits when it is told to wait.
 
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { io } from "socket.io-client";
 
 const SERVER = process.env.DEVICE_SERVER ?? "http://127.0.0.1:3000";
 const PASSWORD = "correct horse";
-// Who has logged in from this directory: looking people up by name is not served yet.
-const PEOPLE_FILE = process.env.DEVICE_PEOPLE ?? "people.json";
 const PAUSE_MS = 1000; // where the server does not say how long
 const TRY_AGAIN = ["rate_limited", "overloaded", "outcome_unknown", "storage_full"];
 const NEW_TOKENS = ["token_expired", "token_invalid", "token_missing", "session_ended"];
@@ -98,8 +95,6 @@ async function signIn() {
   });
   me = tokens.user;
   names.set(me.id, me.displayName);
-  writeFileSync(`${PEOPLE_FILE}.${process.pid}`, JSON.stringify({ ...people(), [name]: me.id }, null, 2));
-  renameSync(`${PEOPLE_FILE}.${process.pid}`, PEOPLE_FILE); // whole or not at all: another device may be reading
 }
 
 async function refresh() {
@@ -113,14 +108,14 @@ function renew(code) {
   return renewing;
 }
 
-function people() {
-  return existsSync(PEOPLE_FILE) ? JSON.parse(readFileSync(PEOPLE_FILE, "utf8")) : {};
+async function idOf(person) {
+  const { users } = await api("GET", `/api/users?q=${encodeURIComponent(person)}&limit=1`); // that username comes first
+  if (users[0]?.username !== person.toLowerCase()) throw new Error(`Nobody here is called ${person}.`);
+  return users[0].id;
 }
 
-function idOf(person) {
-  const id = people()[person];
-  if (!id) throw new Error(`${person} has not logged in from this directory.`);
-  return id;
+function idsOf(people) {
+  return Promise.all(people.map(idOf));
 }
 
 // ---- what is shown --------------------------------------------------------------------------------------------
@@ -389,13 +384,13 @@ async function look() {
 
 const commands = {
   async direct(person) {
-    enter(know(await api("POST", "/api/conversations", { kind: "direct", userId: idOf(person) })));
+    enter(know(await api("POST", "/api/conversations", { kind: "direct", userId: await idOf(person) })));
   },
   async group(title, ...others) {
-    enter(know(await api("POST", "/api/conversations", { kind: "group", title, userIds: others.map(idOf) })));
+    enter(know(await api("POST", "/api/conversations", { kind: "group", title, userIds: await idsOf(others) })));
   },
   async add(...others) {
-    await api("POST", `/api/conversations/${placeToType().id}/participants`, { userIds: others.map(idOf) });
+    await api("POST", `/api/conversations/${placeToType().id}/participants`, { userIds: await idsOf(others) });
   },
   async leave() {
     await api("POST", `/api/conversations/${placeToType().id}/leave`);

@@ -15,7 +15,7 @@ use super::server_process::{ServerProcess, free_address};
 use super::terminal::{Terminal, in_example};
 use crate::harness::TestServer;
 
-/// A server that is killed and comes back at the same address, and the directory of its devices.
+/// A server that is killed and comes back at the same address.
 struct World {
     dir: TempDir,
     address: SocketAddr,
@@ -53,12 +53,12 @@ impl World {
     }
 
     fn device_at(&self, name: &str, address: SocketAddr) -> Terminal {
-        device(name, &format!("http://{address}"), self.dir.path())
+        device(name, &format!("http://{address}"))
     }
 }
 
-fn device(name: &str, url: &str, dir: &Path) -> Terminal {
-    let device = Terminal::open(name, &format!("node device.mjs {name}"), url, &dir.join("people.json"));
+fn device(name: &str, url: &str) -> Terminal {
+    let device = Terminal::open(name, &format!("node device.mjs {name}"), url);
     device.expect(&format!("{name} is online."));
     device
 }
@@ -176,12 +176,11 @@ async fn a_server_with_another_key_is_given_a_new_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_reset_only_what_is_new_is_shown() {
     let server = TestServer::with_limits(&[("sync_streams_max", 1)]).await;
-    let dir = tempfile::tempdir().unwrap();
     let alice = server.user("alice").await;
     // People who were there at the same time come by their ids.
     server.clock.advance_seconds(1);
     let bob = server.user("bob").await;
-    let mut on_bob = device("bob", &server.api.url, dir.path());
+    let mut on_bob = device("bob", &server.api.url);
     let (direct, tea) = (alice.direct_with(&bob).await, alice.group_with("Tea", &[&bob]).await);
     alice.send(&tea, "tea 1").await;
     on_bob.expect("You and alice. Type to send.");
@@ -327,9 +326,9 @@ async fn who_is_added_reads_from_there_and_not_what_was_said_between_two_stays()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_has_ended_is_begun_again_by_logging_in() {
-    let (server, dir) = (TestServer::start().await, tempfile::tempdir().unwrap());
+    let server = TestServer::start().await;
     let [alice, bob] = server.users(["alice", "bob"]).await;
-    let mut on_bob = device("bob", &server.api.url, dir.path());
+    let mut on_bob = device("bob", &server.api.url);
     let chat = alice.direct_with(&bob).await;
     on_bob.expect("You and alice. Type to send.");
     for (n, seconds) in [(1, 601), (2, 31 * 24 * 3600)] {
@@ -345,11 +344,9 @@ async fn a_session_that_has_ended_is_begun_again_by_logging_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_connection_too_many_waits_for_another_to_end() {
-    let (server, dir) =
-        (TestServer::with_limits(&[("user_connections_max", 1)]).await, tempfile::tempdir().unwrap());
-    let mut first = device("bob", &server.api.url, dir.path());
-    let people = dir.path().join("people.json");
-    let second = Terminal::open("bob", "node device.mjs bob", &server.api.url, &people);
+    let server = TestServer::with_limits(&[("user_connections_max", 1)]).await;
+    let mut first = device("bob", &server.api.url);
+    let second = Terminal::open("bob", "node device.mjs bob", &server.api.url);
     let told = second.next_line();
     assert!(told.ends_with("Trying again."), "{told}");
     first.type_line("/quit");
@@ -360,9 +357,9 @@ async fn one_connection_too_many_waits_for_another_to_end() {
 async fn what_a_full_disk_refuses_is_sent_when_there_is_room() {
     const LINES: usize = 20;
     let disk = FaultyDisk::new();
-    let (server, dir) = (TestServer::on_disk(&disk).await, tempfile::tempdir().unwrap());
+    let server = TestServer::on_disk(&disk).await;
     let [alice, bob] = server.users(["alice", "bob"]).await;
-    let mut on_bob = device("bob", &server.api.url, dir.path());
+    let mut on_bob = device("bob", &server.api.url);
     let chat = alice.direct_with(&bob).await;
     on_bob.expect("You and alice. Type to send.");
     disk.full(true);
@@ -385,9 +382,8 @@ async fn what_a_full_disk_refuses_is_sent_when_there_is_room() {
 
 #[test]
 fn without_a_server_it_says_what_to_do() {
-    let dir = tempfile::tempdir().unwrap();
     let url = format!("http://{}", free_address());
-    let output = in_example("node device.mjs alice", &url, &dir.path().join("people.json")).output().unwrap();
+    let output = in_example("node device.mjs alice", &url).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),

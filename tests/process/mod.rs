@@ -2,9 +2,10 @@
 
 mod config;
 mod device;
+mod documents;
 mod frame_proxy;
 mod keys;
 mod logs;
-mod readme;
 pub mod server_process;
 mod terminal;
+mod tour;

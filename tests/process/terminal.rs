@@ -17,12 +17,9 @@ pub struct Terminal {
 
 impl Terminal {
     /// Runs a command line of the README in the example's directory.
-    pub fn open(name: &str, command: &str, url: &str, people: &Path) -> Self {
-        let mut device = in_example(command, url, people)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node runs");
+    pub fn open(name: &str, command: &str, url: &str) -> Self {
+        let mut device =
+            in_example(command, url).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node runs");
         let keyboard = device.stdin.take().expect("its input");
         let output = BufReader::new(device.stdout.take().expect("its output"));
         let (shown, screen) = channel();
@@ -73,14 +70,10 @@ impl Drop for Terminal {
 }
 
 /// A command line of the README, to be run in the example's directory.
-pub fn in_example(command: &str, url: &str, people: &Path) -> Command {
+pub fn in_example(command: &str, url: &str) -> Command {
     let mut words = command.split(' ');
     let mut command = Command::new(words.next().expect("a command"));
-    command
-        .args(words)
-        .current_dir(repository().join("examples/node"))
-        .env("DEVICE_SERVER", url)
-        .env("DEVICE_PEOPLE", people);
+    command.args(words).current_dir(repository().join("examples/node")).env("DEVICE_SERVER", url);
     command
 }
 

@@ -27,7 +27,7 @@ use tower::ServiceExt as _;
 
 use crate::http::Application;
 use crate::hub::Hub;
-use crate::operations::{Operated, Operations, Requests};
+use crate::operations::{Node, Operations, Requests};
 use crate::problem::{self, Refused};
 use crate::rest;
 
@@ -178,9 +178,7 @@ pub struct Gateway {
     services: Arc<Services>,
     router: Router,
     sockets: Arc<dyn Sockets>,
-    requests: Arc<Requests>,
-    operations: Arc<Operations>,
-    is_tls: bool,
+    node: Arc<Node>,
 }
 
 impl Gateway {
@@ -193,11 +191,9 @@ impl Gateway {
         operations: Operations,
         web: &Web,
     ) -> Self {
-        let requests = Arc::<Requests>::default();
-        let operations = Arc::new(operations);
-        let operated = Operated { operations: Arc::clone(&operations), hub, requests: Arc::clone(&requests) };
-        let router = rest::router(Arc::clone(&services), operated, web);
-        Self { services, router, sockets, requests, operations, is_tls: web.is_tls }
+        let router = rest::router(Arc::clone(&services), &web.origins);
+        let node = Node { operations, hub, requests: Requests::default(), is_tls: web.is_tls };
+        Self { services, router, sockets, node: Arc::new(node) }
     }
 
     /// What serves `/socket.io/`.
@@ -207,10 +203,11 @@ impl Gateway {
     }
 
     /// Answers a REST request.
-    pub async fn answer(&self, request: Request<Body>) -> Response {
+    pub async fn answer(&self, mut request: Request<Body>) -> Response {
         let began = Instant::now();
         let id = self.request_id();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        request.extensions_mut().insert(Arc::clone(&self.node));
         let mut response = match self.router.clone().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -224,7 +221,7 @@ impl Gateway {
         self.set_headers(response.headers_mut(), &id, &path);
         let took = began.elapsed();
         let route = response.extensions_mut().remove::<MatchedPath>();
-        self.requests.count(&method, route.as_ref().map(MatchedPath::as_str), response.status(), took);
+        self.node.requests.count(&method, route.as_ref().map(MatchedPath::as_str), response.status(), took);
         let (status, latency_us) = (response.status().as_u16(), took.as_micros());
         tracing::debug!(request.id = id, %method, path, status, latency_us, "answered");
         response
@@ -239,7 +236,7 @@ impl Gateway {
             headers.insert(REQUEST_ID, id);
         }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if self.is_tls {
+        if self.node.is_tls {
             headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
         }
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -269,7 +266,7 @@ impl Application for Gateway {
             return response;
         }
         let mut request = request.map(Body::new);
-        let client = self.operations.client_address(remote.ip(), request.headers());
+        let client = self.node.operations.client_address(remote.ip(), request.headers());
         request.extensions_mut().insert(Remote { peer: remote.ip(), client });
         self.answer(request).await
     }

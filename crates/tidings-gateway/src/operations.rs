@@ -81,12 +81,13 @@ fn address_of(hop: &[u8]) -> Option<IpAddr> {
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-/// As handlers get it.
-#[derive(Clone)]
-pub(crate) struct Operated {
-    pub operations: Arc<Operations>,
+/// What handlers know of the node beside its services.
+pub(crate) struct Node {
+    pub operations: Operations,
     pub hub: Arc<Hub>,
-    pub requests: Arc<Requests>,
+    pub requests: Requests,
+    /// Whether browsers reach it by TLS.
+    pub is_tls: bool,
 }
 
 #[cfg(test)]

@@ -3,10 +3,8 @@
 //! What makes, changes or takes away has a limit of its own; everything else by who is logged in falls under the general
 //! one. To give a route or an event its own: a line in [`action_of_route`] or [`action_of_event`].
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -61,11 +59,7 @@ pub(crate) fn action_of_event(name: &str) -> Action {
 }
 
 /// Counts the request, refuses it where it is too many, and says in the answer how it stands.
-pub(crate) async fn limit(
-    State(services): State<Arc<Services>>,
-    mut request: Request<Body>,
-    next: Next,
-) -> Response {
+pub(crate) async fn limit(services: &Services, mut request: Request<Body>, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Some(action) = action_of_route(request.method(), path, request.uri().query()) else {
         return next.run(request).await;
@@ -77,7 +71,7 @@ pub(crate) async fn limit(
         }
     } else {
         // Who is nobody is told so by the route.
-        let Ok(actor) = actor_of(request.headers(), &services) else { return next.run(request).await };
+        let Ok(actor) = actor_of(request.headers(), services) else { return next.run(request).await };
         request.extensions_mut().insert(actor);
         services.take(&actor, action).await
     };

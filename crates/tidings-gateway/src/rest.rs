@@ -23,12 +23,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, patch, post, put};
-use axum::{Extension, Router};
 use futures_util::FutureExt as _;
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
@@ -38,17 +38,12 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::answer::REPLAYED;
 use crate::extract::IDEMPOTENCY_KEY;
-use crate::gateway::{Origins, REQUEST_ID, Web};
-use crate::operations::Operated;
+use crate::gateway::{Origins, REQUEST_ID};
 use crate::problem::Refused;
 use crate::rates;
 
 /// How long a browser may remember what a page of another origin may do: as long as any does.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(7_200);
-
-/// By what browsers reach the server.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Scheme(pub &'static str);
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,20 +191,17 @@ operations! {
     get "/api/sync" sync::get_sync, Users, "What was missed, by token or in one stream", [parameter("since", Sort::Text), parameter("stream", Sort::Text), AFTER, LIMIT] => [200] Gives::Shape("SyncResponse");
 }
 
-/// Every endpoint.
-pub(crate) fn router(services: Arc<Services>, operated: Operated, web: &Web) -> Router {
+/// Every endpoint. Requests come with the [`Node`](crate::operations::Node).
+pub(crate) fn router(services: Arc<Services>, origins: &Origins) -> Router {
     let router = routes()
         .fallback(async || Refused::new(Code::NotFound, "Nothing is served at this path."))
         .method_not_allowed_fallback(async || {
             Refused::new(Code::MethodNotAllowed, "The header Allow names the methods of this path.")
         })
-        .route_layer(from_fn_with_state(Arc::clone(&services), rates::limit))
-        .route_layer(from_fn(say_route))
-        .layer(from_fn(outlive_a_panic))
-        .layer(Extension(operated))
-        .layer(Extension(Scheme(if web.is_tls { "https" } else { "http" })))
+        // One layer: each further one is two allocations and a call through a table for every request.
+        .route_layer(from_fn_with_state(Arc::clone(&services), around))
         .with_state(services);
-    match &web.origins {
+    match origins {
         Origins::These(origins) if origins.is_empty() => router,
         Origins::These(origins) => router.layer(sharing(AllowOrigin::list(origins.iter().cloned()))),
         Origins::Any => router.layer(sharing(AllowOrigin::any())),
@@ -227,19 +219,31 @@ fn sharing(origins: AllowOrigin) -> CorsLayer {
         .max_age(PREFLIGHT_AGE)
 }
 
-/// Other requests go on. The panic itself is in the log by its hook.
-async fn outlive_a_panic(request: Request<Body>, next: Next) -> Response {
-    AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
-        Refused::new(Code::Internal, "The server's log has the reason under this requestId.").into_response()
-    })
-}
-
-/// Which route it was, for who counts.
-async fn say_route(request: Request<Body>, next: Next) -> Response {
+/// What is around every route: its rate limit, its panics, and which one it was, for who counts.
+async fn around(State(services): State<Arc<Services>>, request: Request<Body>, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
+    let mut response = outlive_a_panic(rates::limit(&services, request, next)).await;
     if let Some(route) = route {
         response.extensions_mut().insert(route);
     }
     response
+}
+
+/// Other requests go on. The panic itself is in the log by its hook.
+async fn outlive_a_panic(answer: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+        Refused::new(Code::Internal, "The server's log has the reason under this requestId.").into_response()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered() {
+        let mut response = outlive_a_panic(async { panic!("planted") }).await;
+        let refused = response.extensions_mut().remove::<Refused>().expect("a refusal");
+        assert_eq!(refused.code, Code::Internal);
+    }
 }

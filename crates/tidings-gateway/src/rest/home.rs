@@ -1,20 +1,20 @@
 //! `/`: what this is and what to try next, for somebody who opened the address in a browser.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::response::IntoResponse;
 use http::HeaderMap;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
 
-use super::Scheme;
+use crate::operations::Node;
 
 /// A page has a style and nothing else: no script, no image, no request to anywhere.
 pub(super) const CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
                    frame-ancestors 'none'";
 
-pub(super) async fn get_home(
-    Extension(Scheme(scheme)): Extension<Scheme>,
-    headers: HeaderMap,
-) -> impl IntoResponse {
+pub(super) async fn get_home(Extension(node): Extension<Arc<Node>>, headers: HeaderMap) -> impl IntoResponse {
+    let scheme = if node.is_tls { "https" } else { "http" };
     let page = include_str!("home.html")
         .replace("{{origin}}", &format!("{scheme}://{}", host(&headers)))
         .replace("{{version}}", env!("CARGO_PKG_VERSION"));

@@ -12,37 +12,37 @@ use tidings_core::services::Services;
 
 use crate::answer::Json;
 use crate::gateway::Remote;
-use crate::operations::{Operated, Page};
+use crate::operations::{Node, Page};
 use crate::problem::Refused;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) async fn get_metrics(
     State(services): State<Arc<Services>>,
-    Extension(operated): Extension<Operated>,
+    Extension(node): Extension<Arc<Node>>,
     remote: Remote,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refused> {
-    check(&operated, remote, &headers)?;
+    check(&node, remote, &headers)?;
     let mut page = Page::default();
-    (operated.operations.collect)(&mut page);
-    operated.hub.write_metrics(&mut page);
-    operated.requests.write(&mut page);
+    (node.operations.collect)(&mut page);
+    node.hub.write_metrics(&mut page);
+    node.requests.write(&mut page);
     write_services(&services, &mut page);
     Ok(([(CONTENT_TYPE, TEXT)], page.finish()))
 }
 
 pub(super) async fn get_detailed(
-    Extension(operated): Extension<Operated>,
+    Extension(node): Extension<Arc<Node>>,
     remote: Remote,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refused> {
-    check(&operated, remote, &headers)?;
-    Ok(Json((operated.operations.examine)().await))
+    check(&node, remote, &headers)?;
+    Ok(Json((node.operations.examine)().await))
 }
 
-fn check(operated: &Operated, remote: Remote, headers: &HeaderMap) -> Result<(), Refused> {
-    if operated.operations.allows(remote.peer, remote.client, headers) {
+fn check(node: &Node, remote: Remote, headers: &HeaderMap) -> Result<(), Refused> {
+    if node.operations.allows(remote.peer, remote.client, headers) {
         return Ok(());
     }
     Err(Refused::new(Code::NotFound, "Nothing is served at this path."))
