@@ -157,6 +157,23 @@ async fn a_login_works_by_username_and_by_email_in_any_case() {
     }
 }
 
+/// X6, with `accounts::password`, whose test holds that the hash is computed where there is no account.
+#[tokio::test]
+async fn a_login_does_not_tell_whether_there_is_an_account() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let refused = async |name: &str| {
+        let body = json!({ "login": name, "password": "a guess" });
+        let mut reply = alice.api.request(Method::POST, "/api/auth/login", None, body).await;
+        reply.body.as_object_mut().unwrap().remove("requestId");
+        let names = reply.headers.keys().map(ToString::to_string).collect::<Vec<_>>();
+        (reply.status, reply.body, names)
+    };
+    let known = refused("alice").await;
+    assert_eq!(known.1["code"], "bad_credentials");
+    assert_eq!(known, refused("nobody").await);
+}
+
 #[tokio::test]
 async fn a_registration_is_told_everything_that_is_wrong_at_once() {
     let server = TestServer::start().await;

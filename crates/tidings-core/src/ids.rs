@@ -202,7 +202,10 @@ impl fmt::Display for MessageId {
         let mut bytes = [0; 24];
         bytes[..16].copy_from_slice(self.conversation.as_bytes());
         bytes[16..].copy_from_slice(&self.seq.0.to_be_bytes());
-        f.write_str(&bs58::encode(bytes).into_string())
+        // 24 bytes need 33 characters.
+        let mut text = [0; 33];
+        let length = bs58::encode(bytes).onto(&mut text[..]).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -12,13 +12,17 @@ use crate::problem::Refused;
 /// Says that the answer is to an earlier request, of which this one was a repetition.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// A message with a short text fits. A buffer that begins smaller is copied each time that it doubles.
+const ROOM_BYTES: usize = 1_024;
+
 /// A JSON body.
 pub(crate) struct Json<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(bytes) => {
+        let mut bytes = Vec::with_capacity(ROOM_BYTES);
+        match serde_json::to_writer(&mut bytes, &self.0) {
+            Ok(()) => {
                 let mut response = Response::new(Body::from(bytes));
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 response
