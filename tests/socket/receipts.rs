@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tidings_testkit::actors::Device;
+use tidings_testkit::actors::{Device, Person, Reply};
 
 use crate::harness::TestServer;
 
@@ -118,9 +118,8 @@ async fn ones_own_marks_reach_ones_own_devices() {
     }
 }
 
-/// A read that is still being gathered came before, and must not undo it.
-#[tokio::test]
-async fn marking_unread_is_not_undone_by_a_read_that_waits() {
+/// Four messages, of which Bob has read one: the next mark of his waits.
+async fn bob_reads_one() -> (TestServer, Person, Device, String) {
     let server = TestServer::start().await;
     let [alice, bob] = server.users(["alice", "bob"]).await;
     let chat = alice.direct_with(&bob).await;
@@ -129,12 +128,55 @@ async fn marking_unread_is_not_undone_by_a_read_that_waits() {
         alice.send(&chat, &n.to_string()).await;
     }
     read(&mut his, &chat, 1).await;
-    let waiting = his.begin("messages:read", &json!({ "conversationId": chat, "seq": 4 })).await;
+    (server, bob, his, chat)
+}
+
+async fn begin(device: &mut Device, event: &str, chat: &str, seq: u64) -> u64 {
+    device.begin(event, &json!({ "conversationId": chat, "seq": seq })).await
+}
+
+async fn mark_unread(person: &Person, chat: &str, seq: u64) -> Reply {
+    person.post(&format!("/api/conversations/{chat}/unread"), json!({ "seq": seq })).await
+}
+
+/// A read that is still being gathered came before, and must not undo it.
+#[tokio::test]
+async fn marking_unread_is_not_undone_by_a_read_that_waits() {
+    let (_server, bob, mut his, chat) = bob_reads_one().await;
+    let mut other = bob.connect().await;
+    let waiting = begin(&mut his, "messages:read", &chat, 4).await;
+    let also_waiting = begin(&mut other, "messages:read", &chat, 4).await;
     // A connection's events are taken in their order: when this is answered, the other one waits.
     his.call("sync", json!({})).await;
-    let path = format!("/api/conversations/{chat}/unread");
-    let marked = bob.post(&path, json!({ "seq": 3 })).await.assert_ok(200);
-    assert_eq!(marked["unread"], 3, "nothing of what waits has been written");
-    let ack = his.ack(waiting).await;
-    assert_eq!((&ack["readSeq"], &ack["unread"]), (&json!(2), &json!(2)));
+    other.call("sync", json!({})).await;
+    let marked = mark_unread(&bob, &chat, 3).await.assert_ok(200);
+    assert_eq!(marked, json!({ "readSeq": 2, "unread": 2 }));
+    for (device, waiting) in [(&mut his, waiting), (&mut other, also_waiting)] {
+        let ack = device.ack(waiting).await;
+        assert_eq!((&ack["readSeq"], &ack["unread"]), (&json!(4), &json!(0)), "that was before");
+    }
+    let now = bob.get(&format!("/api/conversations/{chat}")).await.assert_ok(200);
+    assert_eq!((&now["me"]["readSeq"], &now["unread"]), (&json!(2), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_read_that_waits_outlives_an_unread_that_is_refused() {
+    let (_server, bob, mut his, chat) = bob_reads_one().await;
+    let waiting = begin(&mut his, "messages:read", &chat, 4).await;
+    his.call("sync", json!({})).await;
+    mark_unread(&bob, &chat, 0).await.assert_problem(422, "invalid");
+    assert_eq!(his.ack(waiting).await["readSeq"], 4);
+}
+
+#[tokio::test]
+async fn a_mark_that_makes_no_sense_refuses_no_other() {
+    let (_server, bob, mut his, chat) = bob_reads_one().await;
+    let right = begin(&mut his, "messages:read", &chat, 3).await;
+    let wrong = begin(&mut his, "messages:read", &chat, 999).await;
+    let received = begin(&mut his, "messages:delivered", &chat, 4).await;
+    assert_eq!(his.ack(right).await["readSeq"], 3);
+    assert_eq!(his.ack(wrong).await["code"], "invalid");
+    assert_eq!(his.ack(received).await["deliveredSeq"], 4);
+    let now = bob.get(&format!("/api/conversations/{chat}")).await.assert_ok(200);
+    assert_eq!((&now["me"]["readSeq"], &now["me"]["deliveredSeq"]), (&json!(3), &json!(4)));
 }

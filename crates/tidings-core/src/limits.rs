@@ -202,6 +202,8 @@ pub const RECEIPTS_AN_EVENT: usize = 8;
 pub const RECEIPTS_GATHERED_MS: u64 = 500;
 /// Devices whose receipts in one conversation may wait for that; the next is refused as overloaded.
 pub const RECEIPTS_WAITING_MAX: usize = 10_000;
+/// Marks of one device that may wait together; the next is refused as overloaded.
+pub const RECEIPTS_OF_DEVICE_MAX: usize = 128;
 /// People whose receipts one commit takes.
 pub const RECEIPTS_WRITTEN_MAX: usize = 128;
 /// Conversations in the answer to what is unread.

@@ -28,6 +28,7 @@ impl Services {
     }
 
     /// Makes a message and all after it unread again, for the actor alone: others go on seeing how far they had read.
+    /// Marks that came before are written first.
     ///
     /// # Errors
     /// As of [`Self::mark`].
@@ -37,7 +38,8 @@ impl Services {
         conversation: ConversationId,
         seq: Seq,
     ) -> Result<Standing, Error> {
-        self.receipts.hold_back(conversation, actor.user, seq);
+        // A read that came before would otherwise be written after it, and undo it.
+        self.receipts.written(conversation, actor.user).await?;
         let mark = MarkUnread { actor: *actor, conversation, seq, now: self.clock.now() };
         self.store.mark_unread(mark).await
     }

@@ -16,7 +16,9 @@ use crate::clock::Clock;
 use crate::conversations::Error;
 use crate::error::StoreError;
 use crate::ids::{ConversationId, Seq, SessionId, UserId};
-use crate::limits::{RECEIPTS_GATHERED_MS, RECEIPTS_WAITING_MAX, RECEIPTS_WRITTEN_MAX};
+use crate::limits::{
+    RECEIPTS_GATHERED_MS, RECEIPTS_OF_DEVICE_MAX, RECEIPTS_WAITING_MAX, RECEIPTS_WRITTEN_MAX,
+};
 use crate::ports::store::{AdvanceMarks, MarkRequest, Store};
 use crate::sessions::Actor;
 
@@ -30,12 +32,26 @@ pub struct Receipts {
     waiting: Mutex<HashMap<ConversationId, Gathered>>,
 }
 
-/// By the device that waits.
-type Gathered = HashMap<SessionId, Waiting>;
+#[derive(Default)]
+struct Gathered {
+    /// By the device that waits.
+    marks: HashMap<SessionId, Waiting>,
+    /// Who goes on when these are written.
+    barriers: Vec<oneshot::Sender<()>>,
+    /// Marks that came before these are being written.
+    is_writing: bool,
+}
 
+/// The marks of one device, of which the furthest stands.
 struct Waiting {
-    request: MarkRequest,
-    answers: Vec<oneshot::Sender<Result<Standing, Error>>>,
+    actor: Actor,
+    asked: Vec<Asked>,
+}
+
+struct Asked {
+    kind: ReceiptKind,
+    seq: Seq,
+    answer: oneshot::Sender<Result<Standing, Error>>,
 }
 
 impl Receipts {
@@ -53,81 +69,121 @@ impl Receipts {
         seq: Seq,
     ) -> Result<Standing, Error> {
         let (answer, answered) = oneshot::channel();
-        let new = Waiting { request: request(actor, kind, seq), answers: vec![answer] };
-        if self.gather(conversation, new)? {
+        if self.gather(conversation, actor, Asked { kind, seq, answer })? {
             tokio::spawn(Arc::clone(&self).write_until_quiet(conversation));
         }
         // The task answers everybody, or has died with the runtime.
         answered.await.unwrap_or(Err(Error::Store(StoreError::OutcomeUnknown)))
     }
 
-    /// What somebody marks unread is not read by a mark of theirs that came before and still waits.
-    pub(super) fn hold_back(&self, conversation: ConversationId, user: UserId, unread_from: Seq) {
-        let mut waiting = self.waiting.lock();
-        let gathered = waiting.get_mut(&conversation).into_iter().flat_map(HashMap::values_mut);
-        for one in gathered.filter(|one| one.request.actor.user == user) {
-            one.request.read = one.request.read.map(|read| read.min(unread_from.previous()));
+    /// Goes on when the marks of a person that came before are written, so that what is asked next comes after them.
+    pub(super) async fn written(&self, conversation: ConversationId, user: UserId) -> Result<(), Error> {
+        let (written, goes_on) = oneshot::channel();
+        match self.waiting.lock().get_mut(&conversation) {
+            Some(gathered) if gathered.is_writing || gathered.has(user) => {
+                if gathered.barriers.len() >= RECEIPTS_WAITING_MAX {
+                    return Err(Error::Store(StoreError::Overloaded));
+                }
+                gathered.barriers.push(written);
+            }
+            _ => return Ok(()),
         }
+        // Also where the task has ended without it: then nothing is being written any more.
+        let _ = goes_on.await;
+        Ok(())
     }
 
     /// True where nobody writes this conversation's.
-    fn gather(&self, conversation: ConversationId, new: Waiting) -> Result<bool, Error> {
+    fn gather(&self, conversation: ConversationId, actor: Actor, asked: Asked) -> Result<bool, Error> {
         let mut waiting = self.waiting.lock();
-        match waiting.entry(conversation) {
-            Entry::Vacant(entry) => {
-                entry.insert(HashMap::from([(new.request.actor.session, new)]));
-                Ok(true)
+        let (gathered, is_first) = match waiting.entry(conversation) {
+            Entry::Vacant(entry) => (entry.insert(Gathered::default()), true),
+            Entry::Occupied(entry) => (entry.into_mut(), false),
+        };
+        let is_full = gathered.marks.len() >= RECEIPTS_WAITING_MAX;
+        match gathered.marks.entry(actor.session) {
+            Entry::Occupied(same) if same.get().asked.len() >= RECEIPTS_OF_DEVICE_MAX => {
+                return Err(Error::Store(StoreError::Overloaded));
             }
-            Entry::Occupied(mut entry) => {
-                let gathered = entry.get_mut();
-                let is_full = gathered.len() >= RECEIPTS_WAITING_MAX;
-                match gathered.entry(new.request.actor.session) {
-                    Entry::Occupied(mut same) => same.get_mut().join(new),
-                    Entry::Vacant(_) if is_full => return Err(Error::Store(StoreError::Overloaded)),
-                    Entry::Vacant(place) => drop(place.insert(new)),
-                }
-                Ok(false)
-            }
+            Entry::Occupied(mut same) => same.get_mut().asked.push(asked),
+            Entry::Vacant(_) if is_full => return Err(Error::Store(StoreError::Overloaded)),
+            Entry::Vacant(place) => drop(place.insert(Waiting { actor, asked: vec![asked] })),
         }
+        Ok(is_first)
     }
 
     async fn write_until_quiet(self: Arc<Self>, conversation: ConversationId) {
         let mut writing = Writing { receipts: &self, conversation, is_over: false };
-        while let Some(gathered) = self.take(conversation) {
-            for part in in_parts(gathered.into_values()) {
+        while let Some((marks, barriers)) = self.take(conversation) {
+            for part in in_parts(marks.into_values()) {
                 self.write(conversation, part).await;
             }
+            self.end_writing(conversation);
+            // Dropped or told is the same to them.
+            drop(barriers);
             tokio::time::sleep(Duration::from_millis(RECEIPTS_GATHERED_MS)).await;
         }
         writing.is_over = true;
     }
 
     /// What has been gathered; nothing where nothing has come, and then the next mark is a first one.
-    fn take(&self, conversation: ConversationId) -> Option<Gathered> {
+    fn take(
+        &self,
+        conversation: ConversationId,
+    ) -> Option<(HashMap<SessionId, Waiting>, Vec<oneshot::Sender<()>>)> {
         let mut waiting = self.waiting.lock();
-        let gathered = std::mem::take(waiting.get_mut(&conversation)?);
-        if gathered.is_empty() {
+        let gathered = waiting.get_mut(&conversation)?;
+        if gathered.marks.is_empty() && gathered.barriers.is_empty() {
             waiting.remove(&conversation);
             return None;
         }
-        Some(gathered)
+        gathered.is_writing = true;
+        Some((std::mem::take(&mut gathered.marks), std::mem::take(&mut gathered.barriers)))
     }
 
+    /// Whoever waited for what was being written goes on.
+    fn end_writing(&self, conversation: ConversationId) {
+        if let Some(gathered) = self.waiting.lock().get_mut(&conversation) {
+            gathered.is_writing = false;
+        }
+    }
+
+    /// Writes the furthest of each. Where that cannot be, what else the device has asked is looked at by itself: one
+    /// mark that makes no sense refuses no other.
     async fn write(&self, conversation: ConversationId, part: Vec<Waiting>) {
-        let (marks, answers): (Vec<_>, Vec<_>) =
-            part.into_iter().map(|one| (one.request, one.answers)).unzip();
-        let written =
-            self.store.advance_marks(AdvanceMarks { conversation, marks, now: self.clock.now() }).await;
-        let standings = match written {
-            Ok(standings) => standings,
-            Err(error) => answers.iter().map(|_| Err(Error::Store(error))).collect(),
-        };
-        for (answers, standing) in answers.into_iter().zip(standings) {
-            for answer in answers {
+        let requests = part.iter().map(Waiting::furthest).collect();
+        let standings = self.advance(conversation, requests).await;
+        for (one, standing) in part.into_iter().zip(standings) {
+            let is_mixed = one.asked.len() > 1 && matches!(standing, Err(Error::Invalid(_)));
+            for asked in one.asked {
+                let standing = if is_mixed {
+                    let alone = request(one.actor, asked.kind, asked.seq);
+                    let mut standings = self.advance(conversation, vec![alone]).await;
+                    standings.pop().unwrap_or(Err(Error::Store(StoreError::OutcomeUnknown)))
+                } else {
+                    standing.clone()
+                };
                 // Who has gone meanwhile needs no answer.
-                let _ = answer.send(standing.clone());
+                let _ = asked.answer.send(standing);
             }
         }
+    }
+
+    async fn advance(
+        &self,
+        conversation: ConversationId,
+        marks: Vec<MarkRequest>,
+    ) -> Vec<Result<Standing, Error>> {
+        let count = marks.len();
+        let written =
+            self.store.advance_marks(AdvanceMarks { conversation, marks, now: self.clock.now() }).await;
+        written.unwrap_or_else(|error| vec![Err(Error::Store(error)); count])
+    }
+}
+
+impl Gathered {
+    fn has(&self, user: UserId) -> bool {
+        self.marks.values().any(|one| one.actor.user == user)
     }
 }
 
@@ -154,10 +210,11 @@ fn request(actor: Actor, kind: ReceiptKind, seq: Seq) -> MarkRequest {
 }
 
 impl Waiting {
-    fn join(&mut self, new: Self) {
-        self.request.read = self.request.read.max(new.request.read);
-        self.request.delivered = self.request.delivered.max(new.request.delivered);
-        self.answers.extend(new.answers);
+    fn furthest(&self) -> MarkRequest {
+        let none = MarkRequest { actor: self.actor, read: None, delivered: None };
+        self.asked.iter().map(|asked| request(self.actor, asked.kind, asked.seq)).fold(none, |sum, one| {
+            MarkRequest { read: sum.read.max(one.read), delivered: sum.delivered.max(one.delivered), ..sum }
+        })
     }
 }
 
@@ -166,7 +223,7 @@ fn in_parts(gathered: impl Iterator<Item = Waiting>) -> Vec<Vec<Waiting>> {
     let mut parts: Vec<Vec<Waiting>> = Vec::new();
     let mut places: HashMap<UserId, usize> = HashMap::new();
     for one in gathered {
-        let next = places.entry(one.request.actor.user).or_default();
+        let next = places.entry(one.actor.user).or_default();
         while parts.get(*next).is_some_and(|part| part.len() >= RECEIPTS_WRITTEN_MAX) {
             *next += 1;
         }
@@ -186,6 +243,10 @@ mod tests {
     use crate::ids::AppId;
     use uuid::Uuid;
 
+    fn asked(kind: ReceiptKind, seq: u64) -> Asked {
+        Asked { kind, seq: Seq(seq), answer: oneshot::channel().0 }
+    }
+
     fn waiting(user: u128, session: u128) -> Waiting {
         let actor = Actor {
             user: UserId(Uuid::from_u128(user)),
@@ -193,7 +254,7 @@ mod tests {
             app: AppId::DEFAULT,
             expires_at: Timestamp(0),
         };
-        Waiting { request: request(actor, ReceiptKind::Read, Seq(1)), answers: Vec::new() }
+        Waiting { actor, asked: vec![asked(ReceiptKind::Read, 1)] }
     }
 
     #[test]
@@ -207,10 +268,10 @@ mod tests {
     #[test]
     fn the_later_of_two_marks_of_one_device_stands() {
         let mut one = waiting(1, 1);
-        let actor = one.request.actor;
-        one.join(Waiting { request: request(actor, ReceiptKind::Delivered, Seq(9)), answers: Vec::new() });
-        one.join(Waiting { request: request(actor, ReceiptKind::Read, Seq(7)), answers: Vec::new() });
-        one.join(Waiting { request: request(actor, ReceiptKind::Read, Seq(5)), answers: Vec::new() });
-        assert_eq!((one.request.read, one.request.delivered), (Some(Seq(7)), Some(Seq(9))));
+        for (kind, seq) in [(ReceiptKind::Delivered, 9), (ReceiptKind::Read, 7), (ReceiptKind::Read, 5)] {
+            one.asked.push(asked(kind, seq));
+        }
+        let request = one.furthest();
+        assert_eq!((request.read, request.delivered), (Some(Seq(7)), Some(Seq(9))));
     }
 }
