@@ -78,9 +78,10 @@ async function api(method, path, body) {
       if (renewable && NEW_TOKENS.includes(error.code)) {
         if (tokens.accessToken === used) await renew(error.code);
         renewable = false;
-      } else if (error instanceof Refused && error.status < 500 && error.status !== 408) throw error;
-      else {
-        if (tries === 3) say("The server does not answer. Trying on.");
+      } else if (error instanceof Refused && error.status < 500 && error.status !== 408 && !TRY_AGAIN.includes(error.code)) {
+        throw error;
+      } else {
+        if (tries === 3) say(error.code === "rate_limited" ? error.message : "The server does not answer. Trying on.");
         await sleep(error.retryAfterMs ?? PAUSE_MS);
       }
     }

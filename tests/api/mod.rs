@@ -8,7 +8,7 @@ mod openapi;
 mod operations;
 mod participants;
 mod rates;
-mod receipts;
+pub mod receipts;
 mod server;
 mod sync;
 mod users;

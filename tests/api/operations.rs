@@ -1,11 +1,12 @@
 //! What those who run the server see of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use tidings_gateway::gateway::Origins;
-use tidings_testkit::actors::{Api, Connected, Device, Reply};
+use tidings_testkit::actors::{Api, Connected, Device, Person, Reply};
 use tidings_testkit::disk::FaultyDisk;
 
 use crate::harness::TestServer;
@@ -13,7 +14,8 @@ use crate::harness::TestServer;
 /// Every metric there is, by the reference, which a test compares with the code.
 const REFERENCE: &str = include_str!("../../docs/reference/metrics.md");
 
-/// Gauges of a moment that a test cannot hold: they are there, and that is all.
+/// Gauges of a moment: what waits for the writer moves in a test of its own; that delivery is behind cannot be held, and is
+/// only there.
 const OF_A_MOMENT: [&str; 2] = ["tidings_writer_queue_requests", "tidings_tail_lag_events"];
 
 async fn metrics(api: &Api) -> Reply {
@@ -147,6 +149,37 @@ async fn the_state_of_each_part_is_there_for_the_machine_itself() {
     }
     assert!(health["disk"]["freeBytes"].as_u64() > Some(0));
     assert_eq!(health["store"]["kind"], "sqlite");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_slow_disk_is_seen() {
+    let disk = FaultyDisk::new();
+    let server = TestServer::on_disk(&disk).await;
+    let [alice, bob] = server.users(["alice", "bob"]).await;
+    let chat = alice.direct_with(&bob).await;
+    disk.slow_sync(Duration::from_secs(1));
+    let sends = async {
+        for n in 0..3 {
+            let send = |person: &Person| {
+                let (person, chat, text) = (person.clone(), chat.clone(), n.to_string());
+                async move { person.send(&chat, &text).await }
+            };
+            tokio::join!(send(&alice), send(&bob));
+        }
+    };
+    let seen = async {
+        loop {
+            let health = server.api.request(Method::GET, "/health/detailed", None, Value::Null).await;
+            let queued = health.assert_ok(200)["store"]["writerQueue"].as_u64().unwrap();
+            if queued > 0 && series(&server.api).await["tidings_writer_queue_requests"] > 0.0 {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = sends => panic!("all of them are sent, and none was seen waiting"),
+        () = seen => {}
+    }
 }
 
 #[tokio::test]

@@ -88,6 +88,24 @@ async fn every_verb_has_its_limit() {
 }
 
 #[tokio::test]
+async fn searches_and_logins_have_theirs() {
+    let server = TestServer::that_counts(&[("searches_per_minute", 2), ("logins_per_hour", 2)]).await;
+    let alice = server.user("alice").await;
+    let first = alice.get("/api/users?q=ali").await;
+    assert_eq!(header(&first, "ratelimit-policy"), "\"searches\";q=2;w=60");
+    let _ = alice.get("/api/conversations?q=ali").await.assert_ok(200);
+    for path in ["/api/users?q=ali", "/api/conversations?q=ali", "/api/conversations?%71=ali"] {
+        assert_limited(&alice.get(path).await);
+    }
+    let _ = alice.get("/api/conversations?archived=false").await.assert_ok(200);
+    for _ in 0..2 {
+        alice.login_again("phone").await;
+    }
+    let body = json!({ "login": "alice", "password": "correct horse" });
+    assert!(assert_limited(&alice.api.request(Method::POST, "/api/auth/login", None, body).await) > 3_000);
+}
+
+#[tokio::test]
 async fn everything_else_has_one_limit_together() {
     let server = TestServer::that_counts(&[("requests_per_minute", 5), ("signals_per_minute", 2)]).await;
     let [alice, bob] = server.users(["alice", "bob"]).await;
@@ -109,6 +127,43 @@ async fn everything_else_has_one_limit_together() {
     assert_eq!(ok(&mut socket, "typing:start", opened).await, false);
     let _ = alice.api.request(Method::GET, "/api/server", None, Value::Null).await.assert_ok(200);
     let _ = alice.send(&chat, "messages have their own").await;
+}
+
+/// From where they have logged in before; a name that is attacked from everywhere has to wait anywhere else, and an
+/// address that guesses at every name.
+#[tokio::test]
+async fn an_owner_is_let_in_while_strangers_attack() {
+    let server = TestServer::configured(|config| {
+        config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        config.rate_limits = true;
+    })
+    .await;
+    let post = async |client: &str, path: &str, body: Value| {
+        let headers = [("content-type", "application/json"), ("x-forwarded-for", client)];
+        server.api.request_raw(Method::POST, path, None, Some(body.to_string().into_bytes()), &headers).await
+    };
+    let login = async |client: &str, name: &str, password: &str| {
+        post(client, "/api/auth/login", json!({ "login": name, "password": password })).await
+    };
+    const HOME: &str = "192.0.2.1";
+    const CAFE: &str = "198.51.100.1";
+    const RIGHT: &str = "correct horse";
+    for (client, name) in [(HOME, "alice"), (CAFE, "bob")] {
+        let body = json!({ "username": name, "password": RIGHT });
+        assert_eq!(post(client, "/api/auth/register", body).await.status, 201);
+    }
+    for n in 0..11 {
+        login(&format!("203.0.113.{n}"), "alice", "a guess").await.assert_problem(401, "bad_credentials");
+    }
+    assert_limited(&login("203.0.113.99", "alice", RIGHT).await);
+    assert_limited(&login(CAFE, "alice", RIGHT).await);
+    assert_eq!(login(HOME, "alice", RIGHT).await.status, 200);
+
+    for n in 0..31 {
+        login(CAFE, &format!("somebody{n}"), "a guess").await.assert_problem(401, "bad_credentials");
+    }
+    assert_limited(&login(CAFE, "somebody_else", "a guess").await);
+    assert_eq!(login(CAFE, "bob", RIGHT).await.status, 200, "he was here before");
 }
 
 /// A second after the fourth, then twice as long each time.

@@ -10,7 +10,8 @@ async fn mark(person: &Person, chat: &str, kind: &str, seq: u64) -> Reply {
 }
 
 /// By every way there is.
-async fn unread(person: &Person, chat: &str) -> u64 {
+/// As every answer over REST has it.
+pub async fn unread(person: &Person, chat: &str) -> u64 {
     let alone = person.get(&format!("/api/conversations/{chat}")).await.assert_ok(200)["unread"].clone();
     let by_id = |list: &Value, id: &str| {
         let all = list["conversations"].as_array().unwrap();

@@ -115,6 +115,7 @@ async fn an_account_takes_what_is_right_and_names_all_that_is_not() {
 async fn people_are_found_by_the_beginnings_of_their_names() {
     let server = TestServer::start().await;
     let [alice, alicia, bob] = server.users(["alice", "alicia", "bob"]).await;
+    server.user("_._").await;
     let name = json!({ "displayName": "Robert Alistair", "settings": { "presence": false } });
     let _ = change(&bob, name).await.assert_ok(200);
     let found = async |q: &str| -> Vec<String> {
@@ -131,6 +132,8 @@ async fn people_are_found_by_the_beginnings_of_their_names() {
     assert_eq!(found("rob%20ali").await, ["bob"]);
     assert_eq!(found("bob").await, ["bob"]);
     assert_eq!(found("nobody").await, [""; 0]);
+    assert_eq!(found("_.").await, ["_._"], "a name without words");
+    assert_eq!(found("%21").await, [""; 0]);
     assert_eq!(found("ali&limit=1").await, ["alice"]);
     let list = alice.get("/api/users?q=bob").await.assert_ok(200);
     assert_eq!(
@@ -138,7 +141,7 @@ async fn people_are_found_by_the_beginnings_of_their_names() {
         alice.get(&format!("/api/users/{}", bob.id)).await.assert_ok(200),
         "as others see him"
     );
-    for query in ["", "?q=", "?q=%21", "?q=a&limit=0", "?q=a&limit=51", &format!("?q={}", "x".repeat(101))] {
+    for query in ["", "?q=", "?q=%20", "?q=a&limit=0", "?q=a&limit=51", &format!("?q={}", "x".repeat(101))] {
         alice.get(&format!("/api/users{query}")).await.assert_problem(422, "invalid");
     }
     alice

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
+use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
 use tidings_testkit::actors::Person;
@@ -122,6 +123,12 @@ async fn r3_a_disk_that_fills_up_and_has_room_again_breaks_no_promise() {
     }
 }
 
+/// As operators see it: the node's and the disk's.
+async fn state_of_the_disk(server: &ServerProcess) -> [String; 2] {
+    let health = server.api.request(Method::GET, "/health/detailed", None, Value::Null).await.assert_ok(200);
+    [&health["status"], &health["disk"]["status"]].map(|status| status.as_str().unwrap().to_owned())
+}
+
 async fn fill_up_twice(seed: u64) {
     let disk = SmallDisk::mount(3);
     let (address, data) = (free_address(), disk.data());
@@ -137,6 +144,7 @@ async fn fill_up_twice(seed: u64) {
     let since = other.connect().await.drop_connection();
     let load = workload.load();
     filler.fill().await;
+    assert_eq!(state_of_the_disk(&server).await, ["failing", "failing"]);
     filler.assert_history().await;
     // Delivery goes on: a device comes, is given what it has missed, and is live.
     let mut device = other.resume(&since).await;
@@ -147,6 +155,7 @@ async fn fill_up_twice(seed: u64) {
     load.done().await;
     workload.settle(Instant::now()).await;
     assert!(workload.report().is_clean(), "with room again: {}", workload.report());
+    assert_eq!(state_of_the_disk(&server).await, ["ok", "ok"]);
     filler.assert_history().await;
     drop(device);
 

@@ -1,6 +1,6 @@
 //! What the documents say of the tree: commands, links, files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::terminal::repository;
 use super::tour::blocks;
@@ -18,6 +18,35 @@ fn the_two_commands_are_the_makefiles() {
         let target = line.split_whitespace().nth(1).unwrap();
         assert!(makefile.contains(&format!("\n{target}: ")), "{target}");
     }
+}
+
+/// What operators are told to look for in the log is what the code says.
+#[test]
+fn the_lines_of_the_log_that_are_documented_are_written() {
+    let text = std::fs::read_to_string(repository().join("docs/operate/single-node.md")).unwrap();
+    let logs = text.split("\n## ").find(|section| section.starts_with("Logs\n")).unwrap();
+    let rows = logs.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let messages: Vec<&str> = rows.flat_map(|cell| cell.split('`')).filter(|part| part.len() > 3).collect();
+    assert!(messages.len() > 10, "{messages:?}");
+    let sources = sources(&repository().join("crates"));
+    for part in messages.iter().flat_map(|message| message.split('…')).map(str::trim) {
+        assert!(sources.contains(part), "no line of the log says {part:?}");
+    }
+}
+
+/// All the code under a directory, in lines as long as it likes.
+fn sources(dir: &Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.push_str(&sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = std::fs::read_to_string(&path).unwrap();
+            all.push_str(&source.replace("\\\n", "").split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
+    all
 }
 
 /// Every document, from the root of the tree.

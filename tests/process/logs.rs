@@ -48,10 +48,16 @@ async fn a_line_of_the_log_names_the_request_as_its_answer_does() {
     }
 }
 
+/// What is secret of an access token.
+fn signature(token: &Value) -> &str {
+    token.as_str().unwrap().rsplit('.').next().unwrap()
+}
+
 /// X16: neither in the log at its loudest, nor in what is refused, nor in the metrics.
 #[tokio::test]
 async fn no_secret_is_repeated() {
     const PASSWORD: &str = "a password of Alice's";
+    const ANOTHER: &str = "another password of Alice's";
     const WRONG: &str = "a guess that might be another's password";
     const TEXT: &str = "what Alice told Bob in confidence";
     let dir = tempfile::tempdir().unwrap();
@@ -76,6 +82,23 @@ async fn no_secret_is_repeated() {
     };
     let sent = json!({ "conversationId": chat["id"], "content": TEXT });
     assert_eq!(device.call("message:send", sent).await["ok"], true);
+    // Everything that makes new secrets, as it should be.
+    let post = async |path: &str, token: &str, body: Value| {
+        let reply = api.request(Method::POST, path, Some(token), body).await;
+        assert!(reply.status.is_success(), "{path}: {}", reply.text);
+        reply.body
+    };
+    let login = json!({ "login": "alice", "password": PASSWORD });
+    let phone = post("/api/auth/login", &token, login).await;
+    let refreshed = post("/api/auth/refresh", &token, json!({ "refreshToken": phone["refreshToken"] })).await;
+    let renewed = post("/api/auth/refresh", &token, json!({ "refreshToken": refresh })).await;
+    assert_eq!(device.call("session:renew", json!({ "token": renewed["accessToken"] })).await["ok"], true);
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": ANOTHER });
+    post("/api/auth/password", &token, change).await;
+    let tokens: Vec<&str> = [&phone, &refreshed, &renewed]
+        .into_iter()
+        .flat_map(|tokens| [signature(&tokens["accessToken"]), tokens["refreshToken"].as_str().unwrap()])
+        .collect();
     // The same in wrong places and of wrong types.
     for wrong in [json!([TEXT]), json!({ "conversationId": chat["id"], "content": [TEXT] }), json!(TEXT)] {
         answers.push(device.call("message:send", wrong).await.to_string());
@@ -114,12 +137,16 @@ async fn no_secret_is_repeated() {
     answers.push(api.request(Method::GET, "/api/users/me", Some(&mistaken), Value::Null).await.text);
     answers.push(api.request(Method::GET, "/metrics", None, Value::Null).await.text);
     assert!(server.stop());
-    answers.push(std::fs::read_to_string(&log).unwrap());
-    // What is secret of a token is its signature.
-    let signature = token.rsplit('.').next().unwrap();
-    for secret in [PASSWORD, WRONG, TEXT, signature, &refresh] {
+    let said = std::fs::read_to_string(&log).unwrap();
+    for path in ["/api/auth/refresh", "/api/auth/password", "/api/auth/login"] {
+        assert!(said.contains(path), "{path} is in the log, which is at its loudest");
+    }
+    answers.push(said);
+    for secret in
+        [PASSWORD, ANOTHER, WRONG, TEXT, signature(&alice["accessToken"]), &refresh].iter().chain(&tokens)
+    {
         for said in &answers {
-            if let Some(at) = said.find(secret) {
+            if let Some(at) = said.find(*secret) {
                 let begin = said[..at].rfind('\n').map_or(0, |newline| newline + 1);
                 let end = said[at..].find('\n').map_or(said.len(), |newline| at + newline);
                 panic!("{secret:?} is in {}", &said[begin..end]);

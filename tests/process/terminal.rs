@@ -1,4 +1,4 @@
-//! A terminal in which the example device runs.
+//! A terminal in which the example device runs, or a shell.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -7,21 +7,21 @@ use std::sync::mpsc::{Receiver, channel};
 
 use tidings_testkit::actors::PATIENCE;
 
-/// A running device; killed when it is dropped.
+/// A running program; killed when it is dropped.
 pub struct Terminal {
     name: String,
-    device: Child,
+    program: Child,
     keyboard: ChildStdin,
     screen: Receiver<String>,
 }
 
 impl Terminal {
-    /// Runs a command line of the README in the example's directory.
+    /// Runs a command line of a document in the example's directory.
     pub fn open(name: &str, command: &str, url: &str) -> Self {
-        let mut device =
-            in_example(command, url).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node runs");
-        let keyboard = device.stdin.take().expect("its input");
-        let output = BufReader::new(device.stdout.take().expect("its output"));
+        let program = in_example(command, url).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut program = program.unwrap_or_else(|error| panic!("{command} does not run: {error}"));
+        let keyboard = program.stdin.take().expect("its input");
+        let output = BufReader::new(program.stdout.take().expect("its output"));
         let (shown, screen) = channel();
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
@@ -30,11 +30,11 @@ impl Terminal {
                 }
             }
         });
-        Self { name: name.to_owned(), device, keyboard, screen }
+        Self { name: name.to_owned(), program, keyboard, screen }
     }
 
     pub fn type_line(&mut self, line: &str) {
-        writeln!(self.keyboard, "{line}").expect("a running device");
+        writeln!(self.keyboard, "{line}").expect("a running program");
     }
 
     /// The next line must be this one.
@@ -64,12 +64,12 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         // Gone already if it failed.
-        let _ = self.device.kill();
-        let _ = self.device.wait();
+        let _ = self.program.kill();
+        let _ = self.program.wait();
     }
 }
 
-/// A command line of the README, to be run in the example's directory.
+/// A command line of a document, to be run in the example's directory.
 pub fn in_example(command: &str, url: &str) -> Command {
     let mut words = command.split(' ');
     let mut command = Command::new(words.next().expect("a command"));

@@ -1,5 +1,5 @@
-//! The README's five minutes and the tour of `docs/tour.md`, typed literally: each block is a terminal's, `>` is typed, the rest must
-//! be shown, in that order and with nothing between.
+//! The README's five minutes and the tour of `docs/tour.md`, typed literally: each block is a terminal's, `>` is typed,
+//! the rest must be shown, in that order and with nothing between.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

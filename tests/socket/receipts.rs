@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tidings_testkit::actors::{Device, Person, Reply};
 
+use crate::api::receipts::unread;
 use crate::harness::TestServer;
 
 async fn read(device: &mut Device, chat: &str, seq: u64) -> Value {
@@ -29,6 +30,7 @@ async fn everybody_sees_how_far_somebody_has_read() {
     assert_eq!((&ack["ok"], &ack["deliveredSeq"]), (&json!(true), &json!(3)));
     let ack = read(&mut his, &chat, 2).await;
     assert_eq!((&ack["readSeq"], &ack["unread"]), (&json!(2), &json!(1)));
+    assert_eq!(unread(&bob, &chat).await, 1, "the same number everywhere");
     for device in [&mut hers, &mut his] {
         for (name, seq) in [("messages:delivered", 3), ("messages:read", 2)] {
             let frame = device.expect(name).await;

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 pub use access::AccessTokens;
 pub use keys::{KeyError, SigningKey};
-pub use refresh::{RefreshSecret, RefreshToken, RefreshTokenHash};
+pub use refresh::{RefreshFamilyHash, RefreshSecret, RefreshToken, RefreshTokenHash};
 pub use revocations::{Revocations, revoked_until};
 
 use crate::accounts::User;

@@ -188,14 +188,14 @@ impl Signals {
             return 0;
         }
         let count = some.len();
-        if let Err(error) = self.store.set_last_seen(some, now).await {
+        if let Err(error) = self.store.set_last_seen(some.clone(), now).await {
             tracing::warn!(%error, people = count, "when they were last seen is not written yet");
             return 0;
         }
-        // More may have come behind them, and the oldest may have gone.
+        // More may have come behind them meanwhile, and of these the first may have been let go.
         let mut gone = self.gone.lock();
-        let written = count.min(gone.len());
-        gone.drain(..written);
+        let let_go = gone.front().and_then(|first| some.iter().position(|one| one == first));
+        gone.drain(..let_go.map_or(0, |let_go| count - let_go));
         count
     }
 

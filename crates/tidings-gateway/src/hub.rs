@@ -118,8 +118,8 @@ impl Hub {
         self.close_all(connection);
     }
 
-    /// The connection has shown another token of its session, which expires at this moment. Gives when it ends then; nothing
-    /// where it has ended already.
+    /// The connection has shown another token of its session, which expires at this moment. Gives when it ends
+    /// then; nothing where it has ended already.
     pub(crate) fn prolong(
         &self,
         connection: &Connection<Member>,

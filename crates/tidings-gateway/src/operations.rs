@@ -39,8 +39,8 @@ pub struct Operations {
 
 impl Operations {
     /// Whether somebody may ask whose request came over a connection from `peer` and [from](Self::client_address)
-    /// `client`. Who comes through a proxy is not the machine itself, and through one that is not trusted nobody at all;
-    /// nor is a page of another origin who looks at it.
+    /// `client`. Who comes through a proxy is not the machine itself, and through one that is not trusted nobody at
+    /// all; nor is a page of another origin who looks at it.
     #[must_use]
     pub fn allows(&self, peer: IpAddr, client: IpAddr, headers: &HeaderMap) -> bool {
         let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));

@@ -240,6 +240,14 @@ async fn outlive_a_panic(answer: impl Future<Output = Response>) -> Response {
 mod tests {
     use super::*;
 
+    /// Else it were in neither the document nor the tests that walk it.
+    #[test]
+    fn every_route_is_one_of_the_list() {
+        let source = include_str!("rest.rs").split("#[cfg(test)]").next().unwrap();
+        let ways = [".route(", ".route_service(", ".nest(", ".nest_service(", ".merge("];
+        assert_eq!(ways.map(|way| source.matches(way).count()), [1, 0, 0, 0, 0]);
+    }
+
     #[tokio::test]
     async fn a_panic_is_answered() {
         let mut response = outlive_a_panic(async { panic!("planted") }).await;

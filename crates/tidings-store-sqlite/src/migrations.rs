@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = &[
         ..plain(9, "user_words", include_str!("../migrations/0009_user_words.sql"))
     },
     plain(10, "lists_from_an_index", include_str!("../migrations/0010_lists_from_an_index.sql")),
+    plain(11, "refresh_families", include_str!("../migrations/0011_refresh_families.sql")),
 ];
 
 const fn plain(number: i64, name: &'static str, sql: &'static str) -> Migration {

@@ -124,8 +124,8 @@ fn insert_session(
     }
     prune(tx.conn, session.created_at)?;
     let mut statement = tx.conn.prepare_cached(
-        "INSERT INTO session (id, app_id, user, device, created_at, last_used_at, expires_at, token_hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO session (id, app_id, user, device, created_at, last_used_at, expires_at, token_hash, family_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     statement.execute((
         session.id.as_bytes(),
@@ -136,6 +136,7 @@ fn insert_session(
         session.last_used_at.0,
         session.expires_at.0,
         new.refresh.0,
+        new.family.0,
     ))?;
     remember_address(tx.conn, session, new.address)?;
     let live = list_live(tx.conn, session.user, session.created_at)?;
@@ -209,13 +210,9 @@ pub(crate) fn by_hash_sql(column: &str) -> String {
     format!("SELECT {SESSION}, token_hash, rotated_at, ended_at FROM session WHERE {column} = ?1")
 }
 
-fn find_by_hash(
-    conn: &Connection,
-    column: &str,
-    hash: RefreshTokenHash,
-) -> rusqlite::Result<Option<rotate::Stored>> {
+fn find_by_hash(conn: &Connection, column: &str, hash: [u8; 32]) -> rusqlite::Result<Option<rotate::Stored>> {
     let mut statement = conn.prepare_cached(&by_hash_sql(column))?;
-    let stored = statement.query_row([hash.0], |row| {
+    let stored = statement.query_row([hash], |row| {
         Ok(rotate::Stored {
             session: session_of(row)?,
             token: RefreshTokenHash(row.get(7)?),

@@ -27,7 +27,7 @@ use tidings_core::ports::store::{
     MarkUnread, NewConversation, NewSession, RemoveParticipant, RemoveReaction, UpdateParticipant,
     UpdateUser, UserChange,
 };
-use tidings_core::sessions::{Actor, RefreshTokenHash, Session};
+use tidings_core::sessions::{Actor, RefreshFamilyHash, RefreshTokenHash, Session};
 
 /// The moment at which a test's clock begins: 2023-11-14T22:13:20Z.
 pub const BEGINNING: Timestamp = Timestamp(1_700_000_000_000);
@@ -137,6 +137,7 @@ impl Values {
             shown: None,
             address: RequestMac([1; 16]),
             refresh,
+            family: self.family(session.id),
             sessions_max: 100,
             tokens_until,
         }
@@ -155,6 +156,14 @@ impl Values {
         let mut hash = [0; 32];
         self.ids.fill(&mut hash);
         RefreshTokenHash(hash)
+    }
+
+    /// What all refresh tokens of a session share.
+    #[must_use]
+    pub fn family(&self, session: SessionId) -> RefreshFamilyHash {
+        let mut hash = [7; 32];
+        hash[..16].copy_from_slice(session.as_bytes());
+        RefreshFamilyHash(hash)
     }
 
     /// A group of the actor and these.

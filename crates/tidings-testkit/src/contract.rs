@@ -67,6 +67,7 @@ macro_rules! store_contract {
                 a_refresh_token_becomes_the_next_one
                 within_the_grace_a_used_token_gives_the_same_next_one
                 a_used_token_with_another_next_one_ends_the_session
+                a_token_from_long_before_ends_the_session
                 a_token_used_again_after_the_grace_ends_the_session
                 an_unknown_or_expired_token_is_refused
                 of_many_that_rotate_one_token_at_once_all_get_the_same

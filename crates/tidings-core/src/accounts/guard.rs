@@ -2,8 +2,8 @@
 //!
 //! Failures count for the pair of account and address, for the account from wherever they come, and for the address
 //! whatever the account. An attempt counts as a failure from its beginning, so that neither a hundred at once are a
-//! hundred free ones, nor those that hang up while their password is looked at; a success takes it back. While strangers attack an account, its owner is let in from an address from
-//! which they have logged in before.
+//! hundred free ones, nor those that hang up while their password is looked at; a success takes it back. While
+//! strangers attack an account, its owner is let in from an address from which they have logged in before.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

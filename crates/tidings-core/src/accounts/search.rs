@@ -32,7 +32,7 @@ impl Services {
     /// first, then by username. Of very many who are called so, some.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a text without words, or a limit out of range.
+    /// [`Error::Invalid`] for a blank text, or a limit out of range.
     pub async fn search_users(
         &self,
         actor: &Actor,
@@ -40,7 +40,12 @@ impl Services {
         limit: Option<usize>,
     ) -> Result<Vec<User>, Error> {
         let mut errors = Vec::new();
-        let words: Vec<String> = words(text).collect();
+        let text = text.trim().to_lowercase();
+        let mut words: Vec<String> = words(&text).collect();
+        if words.is_empty() && !text.is_empty() {
+            // A username may be made of what stands between words.
+            words.push(cut(&text));
+        }
         if words.is_empty() {
             errors.push(FieldError::new("/q", Code::TooShort, "the beginning of a name"));
         }
@@ -51,7 +56,6 @@ impl Services {
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
-        let text = text.trim().to_lowercase();
         let mut found = self.store.search_users(actor.app, words, text.clone()).await?;
         found.sort_by(|one, other| {
             (one.username != text, &one.username).cmp(&(other.username != text, &other.username))

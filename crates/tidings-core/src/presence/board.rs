@@ -269,8 +269,8 @@ impl Board {
         news
     }
 
-    /// A large conversation that has not been counted for a while, each in its turn. One at which nobody has looked since is
-    /// forgotten.
+    /// A large conversation that has not been counted for a while, each in its turn. One at which nobody has looked
+    /// since is forgotten.
     pub fn next_large(&mut self, now: Timestamp) -> Option<ConversationId> {
         for _ in 0..self.large.len() {
             let conversation = self.large.pop_front()?;

@@ -204,6 +204,7 @@ mod tests {
         assert_eq!(tokens.verify(&unseen, NOW), Err(Error::TokenInvalid));
     }
 
+    /// X3.
     #[test]
     fn forged_tokens_are_refused() {
         let (ours, theirs) = (tokens(), tokens());
@@ -225,6 +226,23 @@ mod tests {
             header.kid = Some(ours.keys()[0].kid.clone());
             encode(&header, &claims, key).unwrap()
         };
+        // What a library may be led to take a key from.
+        let led_to = |claims: Claims, jwk: bool| {
+            let mut header = Header::new(Algorithm::RS256);
+            header.typ = Some(TOKEN_TYPE.to_owned());
+            header.kid = (!jwk).then(|| theirs.keys()[0].kid.clone());
+            header.jku = Some("https://evil.example/jwks.json".to_owned());
+            header.x5u = Some("https://evil.example/cert.pem".to_owned());
+            if jwk {
+                header.jwk = serde_json::from_value(theirs.keys()[0].public_jwk()).unwrap();
+            }
+            encode(&header, &claims, &theirs.keys()[0].private).unwrap()
+        };
+        let living = |iat: i64, exp: i64| {
+            let claims = Claims { iat: NOW.seconds() + iat, exp: NOW.seconds() + exp, ..claims() };
+            signed(Algorithm::RS256, TOKEN_TYPE, claims, &ours.keys()[0].private)
+        };
+        assert!(ours.verify(&living(0, ACCESS_TOKEN_SECONDS), NOW).is_ok());
         let public_as_secret =
             EncodingKey::from_secret(ours.keys()[0].public_jwk()["n"].as_str().unwrap().as_bytes());
         let ours_private = &ours.keys()[0].private;
@@ -245,6 +263,10 @@ mod tests {
                 "another audience",
                 signed(Algorithm::RS256, TOKEN_TYPE, Claims { aud: "x".into(), ..claims() }, ours_private),
             ),
+            ("a key in the header", led_to(claims(), true)),
+            ("an address of keys in the header", led_to(claims(), false)),
+            ("a life that is too long", living(0, ACCESS_TOKEN_SECONDS + 1)),
+            ("from the future", living(CLOCKS_DIFFER_SECONDS + 1, CLOCKS_DIFFER_SECONDS + 60)),
             ("no signature", format!("{head}.{body}.")),
             ("alg none", format!("eyJhbGciOiJub25lIn0.{body}.")),
             ("changed claims", format!("{head}.{}.{signature}", body.replace('M', "N"))),

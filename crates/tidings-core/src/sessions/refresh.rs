@@ -2,7 +2,9 @@
 //!
 //! The next refresh token is derived from the one before with the server's secret. So two tabs that refresh with the
 //! same token, or a device that asks again because the answer was lost, get the same next one within
-//! [`REFRESH_GRACE_SECONDS`]. Later the old one is somebody who copied it: the session ends.
+//! [`REFRESH_GRACE_SECONDS`]. Later the old one is somebody who copied it: the session ends. All tokens of a session
+//! begin alike, so that also one from long before is known as its own: who copies a token and uses it twice at once
+//! leaves its owner one that is neither the present nor the one before.
 
 use std::fmt;
 
@@ -18,13 +20,21 @@ use crate::services::Services;
 
 use super::{Error, Tokens};
 
-/// 256 bits, in the clear. Never stored, never logged.
+/// Of a refresh token's 32. Neither half can be guessed.
+const FAMILY_BYTES: usize = 16;
+
+/// 256 bits, in the clear: the first half is the session's for good, the second the token's own. Never stored, never
+/// logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken([u8; 32]);
 
 /// SHA-256 of a refresh token: what the store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshTokenHash(pub [u8; 32]);
+
+/// SHA-256 of the half that all refresh tokens of a session share. Who has held one of them can name it, nobody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshFamilyHash(pub [u8; 32]);
 
 /// The secret from which the next refresh token is derived.
 pub struct RefreshSecret(hmac::Key);
@@ -56,10 +66,20 @@ impl RefreshToken {
     /// What the store keeps of it.
     #[must_use]
     pub fn hash(&self) -> RefreshTokenHash {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, &self.0).as_ref());
-        RefreshTokenHash(hash)
+        RefreshTokenHash(sha256(&self.0))
     }
+
+    /// What the store keeps of what it has in common with those before and after it.
+    #[must_use]
+    pub fn family_hash(&self) -> RefreshFamilyHash {
+        RefreshFamilyHash(sha256(&self.0[..FAMILY_BYTES]))
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    hash
 }
 
 impl fmt::Debug for RefreshToken {
@@ -80,8 +100,9 @@ impl RefreshSecret {
     /// The token that follows this one.
     #[must_use]
     pub fn next(&self, token: &RefreshToken) -> RefreshToken {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(hmac::sign(&self.0, &token.0).as_ref());
+        let mut bytes = token.0;
+        let own = hmac::sign(&self.0, &token.0);
+        bytes[FAMILY_BYTES..].copy_from_slice(&own.as_ref()[..32 - FAMILY_BYTES]);
         RefreshToken(bytes)
     }
 }
@@ -99,6 +120,7 @@ impl Services {
         let rotation = Rotation {
             presented: token.hash(),
             next: next.hash(),
+            family: token.family_hash(),
             now,
             expires_at: now.plus_seconds(REFRESH_TOKEN_SECONDS),
             grace_from: now.plus_seconds(-REFRESH_GRACE_SECONDS),

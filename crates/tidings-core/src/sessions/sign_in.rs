@@ -40,6 +40,7 @@ impl Services {
             shown,
             address: self.address_mac(from),
             refresh: refresh.hash(),
+            family: refresh.family_hash(),
             sessions_max: self.limits.user_sessions_max,
             tokens_until: revoked_until(now),
         };

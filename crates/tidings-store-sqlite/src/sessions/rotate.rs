@@ -17,13 +17,16 @@ pub(super) struct Stored {
     pub ended: bool,
 }
 
-/// The session of the presented token, which is its present one or the one before.
+/// The session of the presented token, which is its present one, the one before, or one from long before.
 pub(super) fn find(conn: &Connection, rotation: &Rotation) -> Result<Stored, Failure<Error>> {
-    let current = find_by_hash(conn, "token_hash", rotation.presented)?;
-    let found = match current {
-        Some(stored) => Some(stored),
-        None => find_by_hash(conn, "previous_hash", rotation.presented)?,
-    };
+    let (presented, family) = (rotation.presented.0, rotation.family.0);
+    let mut found = None;
+    for (column, hash) in [("token_hash", presented), ("previous_hash", presented), ("family_hash", family)] {
+        found = find_by_hash(conn, column, hash)?;
+        if found.is_some() {
+            break;
+        }
+    }
     let stored = found.ok_or(Failure::Refused(Error::RefreshTokenInvalid))?;
     if stored.ended {
         Err(Failure::Refused(Error::Ended))
@@ -42,8 +45,8 @@ pub(super) fn rotate(
     if stored.token == rotation.presented {
         return Ok(advance(tx, stored.session, rotation)?);
     }
-    // Two tabs, or an answer that was lost: the same next one again. Later, or with another next one, it is somebody
-    // who copied it.
+    // Two tabs, or an answer that was lost: the same next one again. Later, with another next one, or from long before,
+    // it is somebody who copied it.
     let grace = rotation.grace_from..=rotation.grace_to;
     let in_grace = stored.rotated_at.is_some_and(|at| grace.contains(&at));
     if in_grace && stored.token == rotation.next {
@@ -63,7 +66,8 @@ fn advance(
     rotation: &Rotation,
 ) -> rusqlite::Result<Change<Result<Session, Error>>> {
     let mut statement = tx.conn.prepare_cached(
-        "UPDATE session SET token_hash = ?2, previous_hash = ?3, rotated_at = ?4, last_used_at = ?4, expires_at = ?5
+        "UPDATE session SET token_hash = ?2, previous_hash = ?3, rotated_at = ?4, last_used_at = ?4, expires_at = ?5,
+                            family_hash = ?6
          WHERE id = ?1",
     )?;
     statement.execute((
@@ -72,6 +76,7 @@ fn advance(
         rotation.presented.0,
         rotation.now.0,
         rotation.expires_at.0,
+        rotation.family.0,
     ))?;
     let session = Session { last_used_at: rotation.now, expires_at: rotation.expires_at, ..session };
     Ok(Change::silent(Ok(session), "nobody else's devices show a refresh"))

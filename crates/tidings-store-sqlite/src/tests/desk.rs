@@ -24,7 +24,7 @@ use tidings_core::ports::store::{
     AccountStore, AddParticipants, AppendMessage, CatchUp, ConversationStore, MessageStore, NewConversation,
     NewSession, RemoveParticipant,
 };
-use tidings_core::sessions::{Actor, RefreshTokenHash, Session};
+use tidings_core::sessions::{Actor, RefreshFamilyHash, RefreshTokenHash, Session};
 use tidings_testkit::disk::FaultyDisk;
 use uuid::Uuid;
 
@@ -80,6 +80,7 @@ pub(super) fn new_session(session: &Session, refresh: RefreshTokenHash) -> NewSe
         shown: None,
         address: RequestMac([1; 16]),
         refresh,
+        family: RefreshFamilyHash(refresh.0),
         sessions_max: 100,
         tokens_until: Timestamp(i64::MAX),
     }

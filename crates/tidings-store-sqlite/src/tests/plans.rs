@@ -187,7 +187,7 @@ fn what_is_unread_is_found_by_the_user() {
 
 #[test]
 fn a_refresh_token_is_found_by_its_index() {
-    for column in ["token", "previous"] {
+    for column in ["token", "previous", "family"] {
         let index = format!("SEARCH session USING INDEX session_{column} ({column}_hash=?)");
         let column = format!("{column}_hash");
         assert_plan(&sessions::by_hash_sql(&column), &[&index]);

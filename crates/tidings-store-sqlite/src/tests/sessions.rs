@@ -6,7 +6,7 @@ use tidings_core::clock::Timestamp;
 use tidings_core::error::StoreError;
 use tidings_core::ids::SessionId;
 use tidings_core::ports::store::{Rotation, SessionStore};
-use tidings_core::sessions::{Actor, Error, RefreshTokenHash, Session};
+use tidings_core::sessions::{Actor, Error, RefreshFamilyHash, RefreshTokenHash, Session};
 
 use super::desk::{Desk, new_session};
 use crate::write::{Change, Failure};
@@ -17,6 +17,7 @@ fn rotation(presented: u8, next: u8) -> Rotation {
     Rotation {
         presented: RefreshTokenHash([presented; 32]),
         next: RefreshTokenHash([next; 32]),
+        family: RefreshFamilyHash([presented; 32]),
         now: Timestamp(100),
         expires_at: Timestamp(10_000),
         grace_from: Timestamp(50),

@@ -10,6 +10,7 @@ use tidings_core::ids::{SessionId, StreamId};
 use tidings_core::limits::KNOWN_ADDRESSES_MAX;
 use tidings_core::ports::store::{NewSession, PasswordChange, Revocation, Rotation};
 use tidings_core::sessions::{Error, RefreshTokenHash, Session};
+use uuid::Uuid;
 
 use super::{Desk, Person};
 
@@ -29,11 +30,12 @@ async fn device(desk: &Desk, name: &str) -> Device {
     Device { session, token }
 }
 
-fn rotation(desk: &Desk, presented: RefreshTokenHash, next: RefreshTokenHash) -> Rotation {
+fn rotation(desk: &Desk, session: &Session, presented: RefreshTokenHash, next: RefreshTokenHash) -> Rotation {
     let now = desk.make.now();
     let expires_at = now.plus_seconds(3_600);
     let (grace_from, grace_to) = (now.plus_seconds(-GRACE_SECONDS), now.plus_seconds(GRACE_SECONDS));
-    Rotation { presented, next, now, expires_at, grace_from, grace_to }
+    let family = desk.make.family(session.id);
+    Rotation { presented, next, family, now, expires_at, grace_from, grace_to }
 }
 
 async fn revoked(desk: &Desk) -> Vec<SessionId> {
@@ -52,11 +54,12 @@ pub async fn a_refresh_token_becomes_the_next_one(desk: Desk) {
     let phone = device(&desk, "alice").await;
     desk.make.clock.advance_seconds(60);
     let [second, third] = [desk.make.refresh_token(), desk.make.refresh_token()];
-    let first = rotation(&desk, phone.token, second);
+    let first = rotation(&desk, &phone.session, phone.token, second);
     let session = desk.silently(desk.store.rotate_refresh_token(first)).await.unwrap();
     let expected = Session { last_used_at: first.now, expires_at: first.expires_at, ..phone.session.clone() };
     assert_eq!(session, expected);
-    let session = desk.store.rotate_refresh_token(rotation(&desk, second, third)).await.unwrap();
+    let session =
+        desk.store.rotate_refresh_token(rotation(&desk, &phone.session, second, third)).await.unwrap();
     assert_eq!(session.id, phone.session.id);
 }
 
@@ -64,12 +67,18 @@ pub async fn a_refresh_token_becomes_the_next_one(desk: Desk) {
 pub async fn within_the_grace_a_used_token_gives_the_same_next_one(desk: Desk) {
     let phone = device(&desk, "alice").await;
     let next = desk.make.refresh_token();
-    let once = desk.store.rotate_refresh_token(rotation(&desk, phone.token, next)).await.unwrap();
+    let once =
+        desk.store.rotate_refresh_token(rotation(&desk, &phone.session, phone.token, next)).await.unwrap();
     desk.make.clock.advance_seconds(GRACE_SECONDS);
-    let again = desk.silently(desk.store.rotate_refresh_token(rotation(&desk, phone.token, next))).await;
+    let again = desk
+        .silently(desk.store.rotate_refresh_token(rotation(&desk, &phone.session, phone.token, next)))
+        .await;
     assert_eq!(again.unwrap().id, once.id);
     let last = desk.make.refresh_token();
-    desk.store.rotate_refresh_token(rotation(&desk, next, last)).await.expect("the next one still works");
+    desk.store
+        .rotate_refresh_token(rotation(&desk, &phone.session, next, last))
+        .await
+        .expect("the next one still works");
     assert_eq!(revoked(&desk).await, []);
 }
 
@@ -77,8 +86,8 @@ pub async fn within_the_grace_a_used_token_gives_the_same_next_one(desk: Desk) {
 pub async fn a_used_token_with_another_next_one_ends_the_session(desk: Desk) {
     let phone = device(&desk, "alice").await;
     let [next, foreign] = [desk.make.refresh_token(), desk.make.refresh_token()];
-    desk.store.rotate_refresh_token(rotation(&desk, phone.token, next)).await.unwrap();
-    let reused = desk.store.rotate_refresh_token(rotation(&desk, phone.token, foreign));
+    desk.store.rotate_refresh_token(rotation(&desk, &phone.session, phone.token, next)).await.unwrap();
+    let reused = desk.store.rotate_refresh_token(rotation(&desk, &phone.session, phone.token, foreign));
     let (reused, events) = desk.publishes(reused).await;
     assert!(matches!(reused, Err(Error::Reused(_))), "{reused:?}");
     assert_ended(&events, &phone.session);
@@ -88,28 +97,49 @@ pub async fn a_used_token_with_another_next_one_ends_the_session(desk: Desk) {
 pub async fn a_token_used_again_after_the_grace_ends_the_session(desk: Desk) {
     let phone = device(&desk, "alice").await;
     let next = desk.make.refresh_token();
-    desk.store.rotate_refresh_token(rotation(&desk, phone.token, next)).await.unwrap();
+    desk.store.rotate_refresh_token(rotation(&desk, &phone.session, phone.token, next)).await.unwrap();
     desk.make.clock.advance_seconds(GRACE_SECONDS + 1);
-    let reused = desk.store.rotate_refresh_token(rotation(&desk, phone.token, next));
+    let reused = desk.store.rotate_refresh_token(rotation(&desk, &phone.session, phone.token, next));
     let (reused, events) = desk.publishes(reused).await;
     assert!(matches!(reused, Err(Error::Reused(_))), "{reused:?}");
     assert_ended(&events, &phone.session);
     assert_eq!(revoked(&desk).await, [phone.session.id]);
     for token in [phone.token, next] {
         let fresh = desk.make.refresh_token();
-        let refused = desk.silently(desk.store.rotate_refresh_token(rotation(&desk, token, fresh))).await;
+        let refused = desk
+            .silently(desk.store.rotate_refresh_token(rotation(&desk, &phone.session, token, fresh)))
+            .await;
         assert!(matches!(refused, Err(Error::Ended)), "{refused:?}");
     }
+}
+
+/// Somebody copied a token and used it twice, so that its owner has one that is neither the present nor the one before.
+pub async fn a_token_from_long_before_ends_the_session(desk: Desk) {
+    let phone = device(&desk, "alice").await;
+    let [second, third, fourth] = std::array::from_fn(|_| desk.make.refresh_token());
+    for (presented, next) in [(phone.token, second), (second, third)] {
+        desk.store.rotate_refresh_token(rotation(&desk, &phone.session, presented, next)).await.unwrap();
+    }
+    let reused = desk.store.rotate_refresh_token(rotation(&desk, &phone.session, phone.token, second));
+    let (reused, events) = desk.publishes(reused).await;
+    assert!(matches!(reused, Err(Error::Reused(_))), "{reused:?}");
+    assert_ended(&events, &phone.session);
+    let refused = desk.store.rotate_refresh_token(rotation(&desk, &phone.session, third, fourth));
+    assert!(matches!(desk.silently(refused).await, Err(Error::Ended)));
 }
 
 /// Nothing comes of either.
 pub async fn an_unknown_or_expired_token_is_refused(desk: Desk) {
     let phone = device(&desk, "alice").await;
     let [unknown, next] = [desk.make.refresh_token(), desk.make.refresh_token()];
-    let refused = desk.silently(desk.store.rotate_refresh_token(rotation(&desk, unknown, next))).await;
+    let family = desk.make.family(SessionId(Uuid::nil()));
+    let foreign = Rotation { family, ..rotation(&desk, &phone.session, unknown, next) };
+    let refused = desk.silently(desk.store.rotate_refresh_token(foreign)).await;
     assert!(matches!(refused, Err(Error::RefreshTokenInvalid)), "{refused:?}");
     desk.make.clock.advance_seconds(31 * 24 * 3_600);
-    let refused = desk.silently(desk.store.rotate_refresh_token(rotation(&desk, phone.token, next))).await;
+    let refused = desk
+        .silently(desk.store.rotate_refresh_token(rotation(&desk, &phone.session, phone.token, next)))
+        .await;
     assert!(matches!(refused, Err(Error::RefreshTokenExpired)), "{refused:?}");
     assert_eq!(revoked(&desk).await, [], "an expired session has nothing to revoke");
 }
@@ -118,7 +148,7 @@ pub async fn an_unknown_or_expired_token_is_refused(desk: Desk) {
 pub async fn of_many_that_rotate_one_token_at_once_all_get_the_same(desk: Desk) {
     let phone = device(&desk, "alice").await;
     let next = desk.make.refresh_token();
-    let rotation = rotation(&desk, phone.token, next);
+    let rotation = rotation(&desk, &phone.session, phone.token, next);
     let tabs: Vec<_> = (0..8)
         .map(|_| {
             let store = desk.store.clone();
@@ -229,7 +259,7 @@ pub async fn a_refresh_that_comes_after_the_end_is_refused(desk: Desk) {
         let session = desk.make.session(&alice.user);
         let token = desk.make.refresh_token();
         desk.store.insert_session(desk.make.new_session(&session, token)).await.unwrap();
-        let early = rotation(&desk, token, desk.make.refresh_token());
+        let early = rotation(&desk, &session, token, desk.make.refresh_token());
         let change = PasswordChange { now: session.expires_at, ..change(&desk, &alice, "the new one") };
         let ended = if by_password {
             desk.store.change_password(change).await.unwrap()

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::idempotency::RequestMac;
 use crate::ids::{SessionId, UserId};
-use crate::sessions::{self, Actor, RefreshTokenHash, Session};
+use crate::sessions::{self, Actor, RefreshFamilyHash, RefreshTokenHash, Session};
 
 /// A login to be stored.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct NewSession {
     pub address: RequestMac,
     /// Of its first refresh token.
     pub refresh: RefreshTokenHash,
+    /// Of all its refresh tokens.
+    pub family: RefreshFamilyHash,
     /// How many the user may have, with this one.
     pub sessions_max: usize,
     /// When the last access token of one that ends for it expires.
@@ -33,6 +35,8 @@ pub struct Rotation {
     pub presented: RefreshTokenHash,
     /// What it gets.
     pub next: RefreshTokenHash,
+    /// Of both, and of all before them.
+    pub family: RefreshFamilyHash,
     /// The present.
     pub now: Timestamp,
     /// When the next one expires.
