@@ -114,7 +114,7 @@ impl Receipts {
 
     async fn write_until_quiet(self: Arc<Self>, conversation: ConversationId) {
         let mut writing = Writing { receipts: &self, conversation, is_over: false };
-        while let Some((marks, barriers)) = self.take(conversation) {
+        while let Some(Gathered { marks, barriers, .. }) = self.take(conversation) {
             for part in in_parts(marks.into_values()) {
                 self.write(conversation, part).await;
             }
@@ -127,18 +127,14 @@ impl Receipts {
     }
 
     /// What has been gathered; nothing where nothing has come, and then the next mark is a first one.
-    fn take(
-        &self,
-        conversation: ConversationId,
-    ) -> Option<(HashMap<SessionId, Waiting>, Vec<oneshot::Sender<()>>)> {
+    fn take(&self, conversation: ConversationId) -> Option<Gathered> {
         let mut waiting = self.waiting.lock();
         let gathered = waiting.get_mut(&conversation)?;
         if gathered.marks.is_empty() && gathered.barriers.is_empty() {
             waiting.remove(&conversation);
             return None;
         }
-        gathered.is_writing = true;
-        Some((std::mem::take(&mut gathered.marks), std::mem::take(&mut gathered.barriers)))
+        Some(std::mem::replace(gathered, Gathered { is_writing: true, ..Gathered::default() }))
     }
 
     /// Whoever waited for what was being written goes on.
