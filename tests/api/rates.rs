@@ -87,6 +87,22 @@ async fn every_verb_has_its_limit() {
     assert_limited(&taken);
 }
 
+/// Whoever has found one token cannot use it up for who wants to end it.
+#[tokio::test]
+async fn each_session_may_end_the_others_for_itself() {
+    let server = TestServer::that_counts(&[("requests_per_minute", 3), ("sessions_per_minute", 2)]).await;
+    let thief = server.user("alice").await;
+    let owner = thief.login_again("phone").await;
+    for path in ["/api/unread", "/api/auth/sessions"] {
+        while thief.get(path).await.status != 429 {}
+    }
+    assert_limited(&owner.get("/api/unread").await);
+    let listed = owner.get("/api/auth/sessions").await;
+    assert_eq!(header(&listed, "ratelimit-policy"), "\"sessions\";q=2;w=60");
+    assert_eq!(owner.delete("/api/auth/sessions/all").await.status, 204);
+    thief.get("/api/unread").await.assert_problem(401, "session_ended");
+}
+
 #[tokio::test]
 async fn searches_and_logins_have_theirs() {
     let server = TestServer::that_counts(&[("searches_per_minute", 2), ("logins_per_hour", 2)]).await;

@@ -108,3 +108,24 @@ async fn marks_that_make_no_sense_are_refused() {
         mark(&bob, &group, kind, 1).await.assert_problem(403, "not_participant");
     }
 }
+
+/// A mark that moves would tell who is still there, and when.
+#[tokio::test]
+async fn who_has_left_sees_nobody_read_on() {
+    let server = TestServer::start().await;
+    let [alice, bob, carol] = server.users(["alice", "bob", "carol"]).await;
+    let chat = alice.group_with("Band", &[&bob, &carol]).await;
+    alice.send(&chat, "one").await;
+    let left = carol.post(&format!("/api/conversations/{chat}/leave"), Value::Null).await;
+    assert_eq!(left.status, 204);
+    let seen = async || {
+        let alone = carol.get(&format!("/api/conversations/{chat}")).await.assert_ok(200);
+        let listed = carol.get(&format!("/api/conversations/{chat}/participants")).await.assert_ok(200);
+        assert_eq!(alone["participants"], listed["participants"]);
+        alone
+    };
+    let before = seen().await;
+    let _ = mark(&bob, &chat, "read", 1).await.assert_ok(200);
+    alice.send(&chat, "two").await;
+    assert_eq!(seen().await, before);
+}

@@ -144,6 +144,8 @@ limits! {
     logins_per_hour = 60, 1, 1_000_000;
     /// Accounts that are made from one address, or one IPv6 network of 64 bits, within an hour.
     registrations_per_hour = 20, 1, 1_000_000;
+    /// Requests of one session about sessions and the password within a minute.
+    sessions_per_minute = 60, 1, 1_000_000;
     /// Everything else of one user within a minute.
     requests_per_minute = 1_200, 1, 1_000_000;
     /// Messages in one page of history.

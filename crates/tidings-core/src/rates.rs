@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::error::{Code, Refusal};
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::limits::Limits;
 use crate::ports::rate_limit::Taken;
 use crate::services::Services;
@@ -32,6 +32,8 @@ pub enum Action {
     Logins,
     /// Making accounts.
     Registrations,
+    /// Looking after one's sessions, each session by itself: somebody who has found a token keeps nobody from ending it.
+    Sessions,
     /// Everything else.
     General,
 }
@@ -50,6 +52,8 @@ pub struct Policy {
 pub enum RateKey {
     /// Somebody who is logged in.
     User(Action, UserId),
+    /// One of their devices.
+    Session(Action, SessionId),
     /// Somebody who is not: from an address, or an IPv6 network of 64 bits.
     Address(Action, IpAddr),
 }
@@ -86,12 +90,13 @@ impl Action {
             Self::Searches => "searches",
             Self::Logins => "logins",
             Self::Registrations => "registrations",
+            Self::Sessions => "sessions",
             Self::General => "general",
         }
     }
 
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Messages,
         Self::Edits,
         Self::Deletes,
@@ -101,6 +106,7 @@ impl Action {
         Self::Searches,
         Self::Logins,
         Self::Registrations,
+        Self::Sessions,
         Self::General,
     ];
 
@@ -116,6 +122,7 @@ impl Action {
             Self::Searches => (limits.searches_per_minute, MINUTE_MS),
             Self::Logins => (limits.logins_per_hour, 60 * MINUTE_MS),
             Self::Registrations => (limits.registrations_per_hour, 60 * MINUTE_MS),
+            Self::Sessions => (limits.sessions_per_minute, MINUTE_MS),
             Self::General => (limits.requests_per_minute, MINUTE_MS),
         };
         Policy { quota, window_ms }
@@ -145,7 +152,10 @@ impl Services {
     /// # Errors
     /// [`Limited`]: it is not to be done now.
     pub async fn take(&self, actor: &Actor, action: Action) -> Result<Option<Standing>, Limited> {
-        self.take_of_user(actor.user, action).await
+        match action {
+            Action::Sessions => self.take_of(RateKey::Session(action, actor.session), action).await,
+            _ => self.take_of_user(actor.user, action).await,
+        }
     }
 
     pub(crate) async fn take_of_user(

@@ -124,7 +124,8 @@ impl Refusal for Error {
     fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::TokenInvalid => {
-                "This is not an access token of this server. Log in, and send the accessToken.".into()
+                "This is not an access token of this server. Refresh once; where that does not help, log in."
+                    .into()
             }
             Self::TokenExpired => "Get a new one with POST /api/auth/refresh and send this again.".into(),
             Self::RefreshTokenInvalid => "This is not a refresh token of this server. Log in again.".into(),

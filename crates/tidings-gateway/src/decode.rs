@@ -82,7 +82,7 @@ pub fn decode_json<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result
 fn mistake<T: DeserializeOwned>(text: &str) -> DecodeError {
     let mut json = serde_json::Deserializer::from_str(text);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Err(error) => refusal::of_path_error(&error),
+        Err(error) => refusal::of_path_error(&error, text),
         Ok(_) => match json.end() {
             Err(error) => refusal::malformed(&error),
             Ok(()) => DecodeError::new(Code::Malformed, "The body cannot be read."),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
-use http::header::ORIGIN;
+use http::header::{HOST, ORIGIN};
 use ipnet::IpNet;
 use tidings_protocol::server::DetailedHealth;
 
@@ -40,7 +40,7 @@ pub struct Operations {
 impl Operations {
     /// Whether somebody may ask whose request came over a connection from `peer` and [from](Self::client_address)
     /// `client`. Who comes through a proxy is not the machine itself, and through one that is not trusted nobody at
-    /// all; nor is a page of another origin who looks at it.
+    /// all; nor is a page of another origin who looks at it, also where a name of its own leads to this machine.
     #[must_use]
     pub fn allows(&self, peer: IpAddr, client: IpAddr, headers: &HeaderMap) -> bool {
         let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
@@ -48,7 +48,8 @@ impl Operations {
             return false;
         }
         let client = client.to_canonical();
-        !is_forwarded && client.is_loopback() || self.allow.iter().any(|network| network.contains(&client))
+        !is_forwarded && client.is_loopback() && names_this_machine(headers)
+            || self.allow.iter().any(|network| network.contains(&client))
     }
 
     /// Where a request comes from: the far end of its connection, or what a proxy that is trusted says of it. Each proxy
@@ -72,6 +73,17 @@ impl Operations {
         let address = address.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
+}
+
+/// Whether it was asked for by a name that leads to this machine wherever it is said: a page can have any other one lead
+/// here, and is then of the same origin.
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(HOST) else { return true };
+    let host = host.to_str().unwrap_or_default();
+    let name = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(name, _)| name);
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// As proxies write one: alone, with a port, in brackets.
@@ -128,6 +140,20 @@ mod tests {
             assert_eq!(operations.allows(from, from, &HeaderMap::new()), is_allowed, "{from}");
             let page = header("origin", b"https://evil.example");
             assert!(!operations.allows(from, from, &page), "a page that {from} looks at");
+        }
+        let here = "127.0.0.1".parse().unwrap();
+        for (name, is_allowed) in [
+            ("localhost:3000", true),
+            ("127.0.0.1:3000", true),
+            ("[::1]:3000", true),
+            ("LOCALHOST", true),
+            ("evil.example:3000", false),
+            ("127.0.0.1.evil.example", false),
+            ("10.1.2.3", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(name))]);
+            assert_eq!(operations.allows(here, here, &headers), is_allowed, "{name}");
         }
     }
 

@@ -33,6 +33,11 @@ fn action_of_route(method: &Method, path: &str, query: Option<&str>) -> Option<A
         "/api/conversations" if is(&Method::POST) => Some(Action::Conversations),
         "/api/users" => Some(Action::Searches),
         "/api/conversations" if query.is_some_and(asks_for_words) => Some(Action::Searches),
+        "/api/auth/sessions"
+        | "/api/auth/sessions/{id}"
+        | "/api/auth/sessions/all"
+        | "/api/auth/logout"
+        | "/api/auth/password" => Some(Action::Sessions),
         "/api/auth/login" | "/api/auth/refresh" | "/api/server" | "/api/openapi.json" => None,
         path if path.starts_with("/api/") => Some(Action::General),
         _ => None,

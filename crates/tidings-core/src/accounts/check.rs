@@ -95,11 +95,16 @@ pub(super) fn check_update(command: UpdateUser, limits: &Limits) -> Result<UserC
     if errors.is_empty() { Ok(change) } else { Err(errors) }
 }
 
+/// Of what is printable (RFC 3986).
+const NO_PART_OF_AN_ADDRESS: &str = "\"<>\\^`{|}";
+
 /// Clients load it: from anywhere, but over TLS, and it is no script.
 fn check_avatar(url: String, limits: &Limits, errors: &mut Vec<FieldError>) -> Option<String> {
     let max = limits.avatar_url_bytes_max;
     let is_address = url.strip_prefix("https://").is_some_and(|rest| {
-        !rest.is_empty() && !rest.starts_with('/') && rest.chars().all(|c| c.is_ascii_graphic())
+        !rest.is_empty()
+            && !rest.starts_with('/')
+            && rest.chars().all(|c| c.is_ascii_graphic() && !NO_PART_OF_AN_ADDRESS.contains(c))
     });
     if url.is_empty() {
         return None;
@@ -206,6 +211,7 @@ mod tests {
             "https:///a",
             "https://a b",
             "https://é",
+            "https://x/\"><script>",
         ] {
             let update = UpdateUser { avatar_url: Some(url.to_owned()), ..UpdateUser::default() };
             assert_eq!(

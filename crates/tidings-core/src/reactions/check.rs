@@ -5,7 +5,9 @@ use crate::limits::Limits;
 
 /// The emoji in its full form, whichever form came: so that a heart with and without its variation selector is one.
 pub(super) fn check_emoji(text: &str, limits: &Limits) -> Result<String, FieldError> {
-    if let Some(emoji) = emojis::get(text) {
+    // Also as somebody wants it drawn in black and white.
+    let as_text = text.strip_suffix('\u{FE0E}');
+    if let Some(emoji) = emojis::get(as_text.unwrap_or(text)) {
         return Ok(emoji.as_str().to_owned());
     }
     let max = limits.emoji_chars_max;
@@ -39,6 +41,8 @@ mod tests {
             ("👍🏽", Some("👍🏽")),
             ("\u{2764}", Some("\u{2764}\u{FE0F}")),
             ("\u{2764}\u{FE0F}", Some("\u{2764}\u{FE0F}")),
+            ("\u{2764}\u{FE0E}", Some("\u{2764}\u{FE0F}")),
+            ("\u{FE0E}", None),
             ("👩\u{200D}👩\u{200D}👧", Some("👩\u{200D}👩\u{200D}👧")),
             (":party_parrot:", Some(":party_parrot:")),
             ("👍👍", None),

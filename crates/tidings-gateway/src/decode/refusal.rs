@@ -26,9 +26,16 @@ pub(super) fn malformed(error: &serde_json::Error) -> DecodeError {
     DecodeError::new(Code::Malformed, format!("{what} at line {line}, column {column}."))
 }
 
-pub(super) fn of_path_error(error: &serde_path_to_error::Error<serde_json::Error>) -> DecodeError {
+pub(super) fn of_path_error(
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    text: &str,
+) -> DecodeError {
     match error.inner().classify() {
         Category::Data => of_data_error(&error.inner().to_string(), error.path()),
+        // Of a number where one of several words is wanted serde says that it is no value at all.
+        _ if serde_json::from_str::<serde_json::Value>(text).is_ok() => {
+            DecodeError::of_field(pointer_of(error.path()), Code::WrongType, "another type of value")
+        }
         Category::Syntax | Category::Eof | Category::Io => malformed(error.inner()),
     }
 }

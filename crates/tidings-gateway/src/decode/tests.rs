@@ -73,6 +73,15 @@ fn what_is_no_json_is_malformed() {
 }
 
 #[test]
+fn a_number_instead_of_a_word_is_a_wrong_type() {
+    for value in ["1", "null", "true", "[\"group\"]"] {
+        let request = format!(r#"{{"kind":{value},"title":"a"}}"#);
+        let expected = ("wrong_type", "/kind".into(), "wrong_type");
+        assert_eq!(field::<CreateConversationRequest>(request.as_str()), expected, "{value}");
+    }
+}
+
+#[test]
 fn nesting_is_bounded_before_it_is_parsed() {
     let nested = |levels: usize| {
         format!(r#"{{"content":"[[[[","metadata":{}1{}}}"#, "[".repeat(levels - 1), "]".repeat(levels - 1))

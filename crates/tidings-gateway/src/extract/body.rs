@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tidings_core::error::Code;
 
@@ -24,6 +24,15 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
         }
         _ => true,
     });
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(Refused::new(
+            Code::UnsupportedMediaType,
+            "Send the body as it is: Content-Encoding is not read.",
+        ));
+    }
     if is_json && is_utf8 {
         return Ok(());
     }
@@ -70,6 +79,12 @@ mod tests {
             assert!(!checked(bad), "{bad}");
         }
         assert!(check_content_type(&HeaderMap::new()).is_err());
+        for (coding, is_taken) in [("identity", true), ("gzip", false)] {
+            let json = HeaderValue::from_static("application/json");
+            let coding = (CONTENT_ENCODING, HeaderValue::from_static(coding));
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, json), coding]);
+            assert_eq!(check_content_type(&headers).is_ok(), is_taken);
+        }
     }
 
     #[tokio::test(start_paused = true)]

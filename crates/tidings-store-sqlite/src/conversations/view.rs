@@ -1,8 +1,8 @@
 //! A conversation as one of its people sees it.
 
 use tidings_core::conversations::{
-    ConversationKind, ConversationView, Head, Membership, PARTICIPANTS_SHOWN, Participant, ParticipantCursor,
-    ParticipantPage, unread,
+    ConversationKind, ConversationView, Head, Marks, Membership, PARTICIPANTS_SHOWN, Participant,
+    ParticipantCursor, ParticipantPage, unread,
 };
 use tidings_core::ids::{ConversationId, MessageId, Pos, Seq, StreamId, UserId};
 use tidings_core::limits::PRESENCE_NAMED_MAX;
@@ -30,7 +30,7 @@ impl Rows<'_> {
             ConversationKind::Group => PARTICIPANTS_SHOWN,
             ConversationKind::Direct | ConversationKind::SelfNotes => usize::MAX,
         };
-        let participants = self.seen_participants(&me, pos, last_seq, None, shown)?;
+        let participants = self.seen_participants(&me, pos, None, shown)?;
         let last_message = match readable.last() {
             Some(range) => self.message(MessageId { conversation: id, seq: Seq(*range.end()) }, eyes)?,
             None => None,
@@ -48,24 +48,19 @@ impl Rows<'_> {
         }))
     }
 
-    /// Who was in at `pos`. One who left is shown neither how far the others have come since, nor what they may do now.
+    /// Who was in at `pos`. One who left is shown neither how far the others have come, which nobody knows of that moment any
+    /// more, nor what they may do now.
     fn seen_participants(
         &self,
         me: &Membership,
         pos: Pos,
-        last_seq: Seq,
         after: Option<ParticipantCursor>,
         limit: usize,
     ) -> rusqlite::Result<Vec<Participant>> {
         let mut participants = self.participants_at(me.conversation, pos, after, limit)?;
         if me.to_pos.is_some() {
-            let last_ord = self.ord_at(MessageId { conversation: me.conversation, seq: last_seq })?;
             for participant in &mut participants {
-                let marks = &mut participant.membership.marks;
-                marks.read_seq = marks.read_seq.min(last_seq);
-                marks.read_ord = marks.read_ord.min(last_ord);
-                marks.public_read_seq = marks.public_read_seq.min(last_seq);
-                marks.delivered_seq = marks.delivered_seq.min(last_seq);
+                participant.membership.marks = Marks::default();
                 if let Some(role) = self.role_at(&participant.membership, pos)? {
                     participant.membership.role = role;
                 }
@@ -95,8 +90,8 @@ pub(super) fn list_participants(
 ) -> rusqlite::Result<Option<ParticipantPage>> {
     let Some(head) = rows.head(StreamId::Conversation(conversation))? else { return Ok(None) };
     let Some(me) = rows.intervals(conversation, viewer, head.last_pos)?.pop() else { return Ok(None) };
-    let (pos, last_seq) = (seen_pos(&me, &head), seen_seq(&me, &head));
-    let mut participants = rows.seen_participants(&me, pos, last_seq, after, limit.saturating_add(1))?;
+    let pos = seen_pos(&me, &head);
+    let mut participants = rows.seen_participants(&me, pos, after, limit.saturating_add(1))?;
     let has_more = participants.len() > limit;
     participants.truncate(limit);
     let last = participants.last().filter(|_| has_more);
