@@ -141,7 +141,8 @@ async fn people_are_found_by_the_beginnings_of_their_names() {
         alice.get(&format!("/api/users/{}", bob.id)).await.assert_ok(200),
         "as others see him"
     );
-    for query in ["", "?q=", "?q=%20", "?q=a&limit=0", "?q=a&limit=51", &format!("?q={}", "x".repeat(101))] {
+    alice.get("/api/users").await.assert_problem(400, "missing_field");
+    for query in ["?q=", "?q=%20", "?q=a&limit=0", "?q=a&limit=51", &format!("?q={}", "x".repeat(101))] {
         alice.get(&format!("/api/users{query}")).await.assert_problem(422, "invalid");
     }
     alice

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::IntoResponse;
+use tidings_core::error::Code;
 use tidings_core::ids::UserId;
 use tidings_core::services::Services;
 use tidings_protocol::accounts::UpdateMeRequest;
@@ -38,8 +39,11 @@ pub(super) async fn get_users(
     query: RawQuery,
 ) -> Result<impl IntoResponse, Refused> {
     let mut query = query.read(&["q", "limit"], &[]);
-    let text = query.search("q", services.limits.query_chars_max).unwrap_or_default();
-    let limit = query.limit();
+    let text = query.search("q", services.limits.query_chars_max);
+    if text.is_none() {
+        query.refuse("q", Code::MissingField, "is needed: the beginning of a name");
+    }
+    let (text, limit) = (text.unwrap_or_default(), query.limit());
     query.finish()?;
     let users = services.search_users(&actor, &text, limit).await?;
     Ok(Json(convert::accounts::user_list(&users)))
