@@ -18,6 +18,7 @@ import { io } from "socket.io-client";
 const SERVER = process.env.DEVICE_SERVER ?? "http://127.0.0.1:3000";
 const PASSWORD = "correct horse";
 const PAUSE_MS = 1000; // where the server does not say how long
+const PATIENCE_MS = 60_000; // who has to wait for longer is told so
 const TRY_AGAIN = ["rate_limited", "overloaded", "outcome_unknown", "storage_full"];
 const NEW_TOKENS = ["token_expired", "token_invalid", "token_missing", "session_ended"];
 
@@ -78,12 +79,14 @@ async function api(method, path, body) {
       if (renewable && NEW_TOKENS.includes(error.code)) {
         if (tokens.accessToken === used) await renew(error.code);
         renewable = false;
-      } else if (error instanceof Refused && error.status < 500 && error.status !== 408 && !TRY_AGAIN.includes(error.code)) {
-        throw error;
-      } else {
-        if (tries === 3) say(error.code === "rate_limited" ? error.message : "The server does not answer. Trying on.");
-        await sleep(error.retryAfterMs ?? PAUSE_MS);
+        continue;
       }
+      const mayHelp = !(error instanceof Refused) || error.status >= 500 || error.status === 408 || TRY_AGAIN.includes(error.code);
+      const pause = error.retryAfterMs ?? PAUSE_MS;
+      if (!mayHelp || pause > PATIENCE_MS) throw error;
+      if (error.code === "rate_limited") say(`${error.message} Trying again in ${Math.ceil(pause / 1000)} s.`);
+      else if (tries === 3) say("The server does not answer. Trying on.");
+      await sleep(pause);
     }
   }
 }

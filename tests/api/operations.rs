@@ -14,8 +14,8 @@ use crate::harness::TestServer;
 /// Every metric there is, by the reference, which a test compares with the code.
 const REFERENCE: &str = include_str!("../../docs/reference/metrics.md");
 
-/// Gauges of a moment: what waits for the writer moves in a test of its own; that delivery is behind cannot be held, and is
-/// only there.
+/// Gauges of a moment: what waits for the writer moves in a test of its own; that delivery is behind cannot be held,
+/// and is only there.
 const OF_A_MOMENT: [&str; 2] = ["tidings_writer_queue_requests", "tidings_tail_lag_events"];
 
 async fn metrics(api: &Api) -> Reply {
@@ -159,12 +159,16 @@ async fn what_waits_for_a_slow_disk_is_seen() {
     let chat = alice.direct_with(&bob).await;
     disk.slow_sync(Duration::from_secs(1));
     let sends = async {
-        for n in 0..3 {
-            let send = |person: &Person| {
+        for n in 0..5 {
+            let send = |person: &Person, after_ms| {
                 let (person, chat, text) = (person.clone(), chat.clone(), n.to_string());
-                async move { person.send(&chat, &text).await }
+                async move {
+                    tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                    person.send(&chat, &text).await
+                }
             };
-            tokio::join!(send(&alice), send(&bob));
+            // The second comes while the first is being synced.
+            tokio::join!(send(&alice, 0), send(&bob, 300));
         }
     };
     let seen = async {
@@ -174,6 +178,7 @@ async fn what_waits_for_a_slow_disk_is_seen() {
             if queued > 0 && series(&server.api).await["tidings_writer_queue_requests"] > 0.0 {
                 break;
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::select! {

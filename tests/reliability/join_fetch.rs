@@ -72,8 +72,9 @@ async fn r18_who_comes_in_the_middle_misses_nothing() {
     }
 }
 
-/// One message and one connection at the same instant, and nothing before for a while: the token is the tail's very end.
-/// The members of a large group have never been here, so the list of those who are is being made while it goes out.
+/// One message and one connection at the same instant, and nothing before for a while: the token is the tail's very
+/// end. The members of a large group have never been here, so the list of those who are is being made while it goes
+/// out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r18_a_message_and_a_connection_at_the_same_instant() {
     let race = Race::begin(LARGE, 0).await;

@@ -1,5 +1,5 @@
-//! A server that stops under many sockets: each is told in its turn, so that they do not come back all at once, and none
-//! of them misses anything.
+//! A server that stops under many sockets: each is told in its turn, so that they do not come back all at once, and
+//! none of them misses anything.
 
 use std::time::{Duration, Instant};
 

@@ -161,6 +161,20 @@ async fn marking_unread_is_not_undone_by_a_read_that_waits() {
     assert_eq!((&now["me"]["readSeq"], &now["unread"]), (&json!(2), &json!(2)));
 }
 
+/// And not the other way round: what is read after it stays read.
+#[tokio::test]
+async fn a_read_after_marking_unread_stands() {
+    let (_server, bob, mut his, chat) = bob_reads_one().await;
+    let waiting = begin(&mut his, "messages:read", &chat, 4).await;
+    his.call("sync", json!({})).await;
+    let _ = mark_unread(&bob, &chat, 3).await.assert_ok(200);
+    let again = begin(&mut his, "messages:read", &chat, 4).await;
+    for ack in [his.ack(waiting).await, his.ack(again).await] {
+        assert_eq!((&ack["readSeq"], &ack["unread"]), (&json!(4), &json!(0)));
+    }
+    assert_eq!(unread(&bob, &chat).await, 0);
+}
+
 #[tokio::test]
 async fn a_read_that_waits_outlives_an_unread_that_is_refused() {
     let (_server, bob, mut his, chat) = bob_reads_one().await;

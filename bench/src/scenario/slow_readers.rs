@@ -1,6 +1,6 @@
-//! Hundreds who stop reading (P16, R16): one room of a thousand at a quarter of what it takes, by the clock, without them,
-//! with them, and while they read again and catch up. How long the others wait, and what the server keeps for those who
-//! do not read.
+//! Hundreds who stop reading (P16, R16): one room of a thousand at a quarter of what it takes, by the clock, without
+//! them, with them, and while they read again and catch up. How long the others wait, and what the server keeps for
+//! those who do not read.
 
 use std::thread;
 use std::time::Duration;

@@ -2,9 +2,10 @@
 //! the decoding of a send to the frame in the kernel's hands.
 //!
 //! Without the feature `fail-points`, which only tests have, [`reached`] and [`fails`] are empty. With it, the variable
-//! `FAIL_POINT` of the environment says `name:hit:action`: at that hit of that point the process aborts (as if killed), or
-//! what is about to be done fails, or from that hit on it waits a little each time; and stderr says that the point was
-//! reached. To add one: a line in the table below and the call where it stands; a test finds those that nobody reaches.
+//! `FAIL_POINT` of the environment says `name:hit:action`: at that hit of that point the process aborts (as if killed),
+//! or what is about to be done fails, or from that hit on it waits a little each time; and stderr says that the point
+//! was reached. To add one: a line in the table below and the call where it stands; a test finds those that nobody
+//! reaches.
 
 macro_rules! fail_points {
     ($($(#[$doc:meta])* $name:ident,)*) => {

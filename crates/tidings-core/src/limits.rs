@@ -230,7 +230,8 @@ pub const PRESENCE_NAMED_MAX: usize = 100;
 pub const PRESENCE_TOLD_MAX: usize = 2_000;
 /// People of large conversations that are counted within a second, of all together.
 pub const PRESENCE_COUNTED_A_SECOND: u32 = 20_000;
-/// One large conversation is counted at most this often, and remembered for so long after the last look, in milliseconds.
+/// One large conversation is counted at most this often, and remembered for so long after the last look, in
+/// milliseconds.
 pub const PRESENCE_COUNTED_MS: i64 = 5_000;
 /// People of whom one commit says when they were last seen.
 pub const LAST_SEEN_WRITTEN_MAX: usize = 128;

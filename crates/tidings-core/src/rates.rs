@@ -32,7 +32,8 @@ pub enum Action {
     Logins,
     /// Making accounts.
     Registrations,
-    /// Looking after one's sessions, each session by itself: somebody who has found a token keeps nobody from ending it.
+    /// Looking after one's sessions, each session by itself: somebody who has found a token keeps nobody from ending
+    /// it.
     Sessions,
     /// Everything else.
     General,

@@ -40,7 +40,8 @@ pub struct Operations {
 impl Operations {
     /// Whether somebody may ask whose request came over a connection from `peer` and [from](Self::client_address)
     /// `client`. Who comes through a proxy is not the machine itself, and through one that is not trusted nobody at
-    /// all; nor is a page of another origin who looks at it, also where a name of its own leads to this machine.
+    /// all; nor is a page of another origin who looks at it, on this machine also where a name of the page's leads to
+    /// it.
     #[must_use]
     pub fn allows(&self, peer: IpAddr, client: IpAddr, headers: &HeaderMap) -> bool {
         let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
@@ -52,9 +53,9 @@ impl Operations {
             || self.allow.iter().any(|network| network.contains(&client))
     }
 
-    /// Where a request comes from: the far end of its connection, or what a proxy that is trusted says of it. Each proxy
-    /// on the way appends the one before it: the last that is not trusted is the one. Where a trusted one says what is no
-    /// address, it is unknown: `0.0.0.0`.
+    /// Where a request comes from: the far end of its connection, or what a proxy that is trusted says of it. Each
+    /// proxy on the way appends the one before it: the last that is not trusted is the one. Where a trusted one says
+    /// what is no address, it is unknown: `0.0.0.0`.
     #[must_use]
     pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
@@ -75,8 +76,8 @@ impl Operations {
     }
 }
 
-/// Whether it was asked for by a name that leads to this machine wherever it is said: a page can have any other one lead
-/// here, and is then of the same origin.
+/// Whether it was asked for by a name that leads to this machine wherever it is said: a page can have any other one
+/// lead here, and is then of the same origin.
 fn names_this_machine(headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(HOST) else { return true };
     let host = host.to_str().unwrap_or_default();

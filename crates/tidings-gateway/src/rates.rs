@@ -1,7 +1,7 @@
 //! Which rate limit a request or an event falls under, and the headers that say how it stands.
 //!
-//! What makes, changes or takes away has a limit of its own; everything else by who is logged in falls under the general
-//! one. To give a route or an event its own: a line in [`action_of_route`] or [`action_of_event`].
+//! What makes, changes or takes away has a limit of its own; everything else by who is logged in falls under the
+//! general one. To give a route or an event its own: a line in [`action_of_route`] or [`action_of_event`].
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};

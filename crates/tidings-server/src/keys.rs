@@ -1,7 +1,7 @@
 //! The keys that sign access tokens: `keys/*.pem` in the data directory, one made on first start.
 //!
-//! The key whose file name sorts last signs; tokens of all are taken. A server that runs looks at the directory every few
-//! seconds, so that `tidings rotate-keys` needs no restart.
+//! The key whose file name sorts last signs; tokens of all are taken. A server that runs looks at the directory every
+//! few seconds, so that `tidings rotate-keys` needs no restart.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};

@@ -91,8 +91,8 @@ impl Default for Config {
 pub enum AllowedOrigins {
     /// Every page. Safe only while the handshake does not trust cookies.
     Any,
-    /// These, written as a browser sends them (`https://chat.example`), compared without regard to case; and that of the
-    /// server itself, whose host is the request's `Host`.
+    /// These, written as a browser sends them (`https://chat.example`), compared without regard to case; and that of
+    /// the server itself, whose host is the request's `Host`.
     List(Vec<String>),
 }
 

@@ -38,10 +38,11 @@ pub const WRITER_QUEUE_MAX: usize = 8_192;
 /// What the writer does beside writing, between two batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Upkeep {
-    /// Heads are in their rows after this long, or after 100,000 events. The longer, the more messages share the writing
-    /// of a head, and the more a start has to count again after a kill.
+    /// Heads are in their rows after this long, or after 100,000 events. The longer, the more messages share the
+    /// writing of a head, and the more a start has to count again after a kill.
     pub flush_every: Duration,
-    /// At three quarters of this size of the write-ahead log, in bytes, a checkpoint begins; above it the writer waits for it.
+    /// At three quarters of this size of the write-ahead log, in bytes, a checkpoint begins; above it the writer waits
+    /// for it.
     pub wal_bytes_max: u64,
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-/// What is wrong with a database that nobody has open: nothing, if it is intact and right after a start every head and mark
-/// is what a count of all rows gives.
+/// What is wrong with a database that nobody has open: nothing, if it is intact and right after a start every head and
+/// mark is what a count of all rows gives.
 ///
 /// # Errors
 /// SQLite's, where the file is no database of the embedded store.

@@ -23,7 +23,7 @@ impl Services {
         let attempt = match self.rates {
             Some(_) => self
                 .login_guard
-                .begin_own(actor.user, self.clock.now())
+                .begin_own(actor.session, self.clock.now())
                 .map_err(|wait_ms| self.delayed(wait_ms))?,
             None => self.login_guard.uncounted(),
         };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::clock::Timestamp;
-use crate::ids::UserId;
+use crate::ids::SessionId;
 use crate::limits::{
     LOGIN_DELAY_MS, LOGIN_DELAY_MS_MAX, LOGIN_FORGOTTEN_MS, LOGIN_FREE_OF_ACCOUNT, LOGIN_FREE_OF_ADDRESS,
     LOGIN_FREE_OF_PAIR, LOGIN_TRIES_KEPT_MAX,
@@ -45,7 +45,7 @@ enum Name<'a> {
     Account(&'a str),
     Address(IpAddr),
     /// Somebody who is logged in, and wants another password.
-    Own(UserId),
+    Own(SessionId),
 }
 
 /// Somebody who wants to log in.
@@ -93,9 +93,10 @@ impl LoginGuard {
         self.count(&names, Some(pair), now)
     }
 
-    /// The same of somebody who is logged in. It keeps nobody from logging in.
-    pub fn begin_own(self: &Arc<Self>, user: UserId, now: Timestamp) -> Result<Attempt, u64> {
-        let own = self.spread.hash_one(Name::Own(user));
+    /// The same of somebody who is logged in. It keeps nobody from logging in, nor another session of theirs from
+    /// trying.
+    pub fn begin_own(self: &Arc<Self>, session: SessionId, now: Timestamp) -> Result<Attempt, u64> {
+        let own = self.spread.hash_one(Name::Own(session));
         self.count(&[(own, LOGIN_FREE_OF_PAIR)], Some(own), now)
     }
 

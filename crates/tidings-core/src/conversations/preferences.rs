@@ -78,8 +78,8 @@ impl Preferences {
 }
 
 impl Services {
-    /// Changes what the actor has chosen for a conversation that they are in; their other devices are told. Gives it as it
-    /// is then. What is so already is nothing.
+    /// Changes what the actor has chosen for a conversation that they are in; their other devices are told. Gives it as
+    /// it is then. What is so already is nothing.
     ///
     /// # Errors
     /// [`Error::NotFound`] to strangers, [`Error::NotParticipant`], [`Error::SessionEnded`].

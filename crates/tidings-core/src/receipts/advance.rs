@@ -39,7 +39,7 @@ impl Services {
         seq: Seq,
     ) -> Result<Standing, Error> {
         // A read that came before would otherwise be written after it, and undo it.
-        self.receipts.written(conversation, actor.user).await?;
+        self.receipts.write_those_of(conversation, actor.user).await?;
         let mark = MarkUnread { actor: *actor, conversation, seq, now: self.clock.now() };
         self.store.mark_unread(mark).await
     }

@@ -4,8 +4,8 @@
 //! The first mark of a conversation is written at once; what comes then is written together, half a second after. Who
 //! has marked waits for the commit.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,12 +34,12 @@ pub struct Receipts {
 
 #[derive(Default)]
 struct Gathered {
-    /// By the device that waits.
+    /// What waits for the next commit, by the device.
     marks: HashMap<SessionId, Waiting>,
-    /// Who goes on when these are written.
-    barriers: Vec<oneshot::Sender<()>>,
-    /// Marks that came before these are being written.
-    is_writing: bool,
+    /// Whose marks are being written,
+    writing: HashSet<UserId>,
+    /// and who goes on when they are.
+    written: Vec<oneshot::Sender<()>>,
 }
 
 /// The marks of one device, of which the furthest stands.
@@ -76,21 +76,32 @@ impl Receipts {
         answered.await.unwrap_or(Err(Error::Store(StoreError::OutcomeUnknown)))
     }
 
-    /// Goes on when the marks of a person that came before are written, so that what is asked next comes after them.
-    pub(super) async fn written(&self, conversation: ConversationId, user: UserId) -> Result<(), Error> {
-        let (written, goes_on) = oneshot::channel();
-        match self.waiting.lock().get_mut(&conversation) {
-            Some(gathered) if gathered.is_writing || gathered.has(user) => {
-                if gathered.barriers.len() >= RECEIPTS_WAITING_MAX {
-                    return Err(Error::Store(StoreError::Overloaded));
-                }
-                gathered.barriers.push(written);
-            }
-            _ => return Ok(()),
+    /// Writes the marks of a person that wait, at once, behind those that are being written: what is asked next comes
+    /// after them, and before what that person marks from now on.
+    pub(super) async fn write_those_of(
+        self: &Arc<Self>,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> Result<(), Error> {
+        let (before, own) = match self.waiting.lock().get_mut(&conversation) {
+            Some(gathered) => (gathered.behind(user)?, gathered.take_those_of(user)),
+            None => return Ok(()),
+        };
+        if before.is_none() && own.is_empty() {
+            return Ok(());
         }
-        // Also where the task has ended without it: then nothing is being written any more.
-        let _ = goes_on.await;
-        Ok(())
+        let receipts = Arc::clone(self);
+        let writing = async move {
+            if let Some(before) = before {
+                // Dropped or told is the same.
+                let _ = before.await;
+            }
+            for part in in_parts(own.into_iter()) {
+                receipts.write(conversation, part).await;
+            }
+        };
+        // Whoever has marked waits for it, also when who asks now has gone.
+        tokio::spawn(writing).await.map_err(|_| Error::Store(StoreError::OutcomeUnknown))
     }
 
     /// True where nobody writes this conversation's.
@@ -114,54 +125,67 @@ impl Receipts {
 
     async fn write_until_quiet(self: Arc<Self>, conversation: ConversationId) {
         let mut writing = Writing { receipts: &self, conversation, is_over: false };
-        while let Some(Gathered { marks, barriers, .. }) = self.take(conversation) {
+        while let Some(marks) = self.take(conversation) {
             for part in in_parts(marks.into_values()) {
                 self.write(conversation, part).await;
             }
             self.end_writing(conversation);
-            // Dropped or told is the same to them.
-            drop(barriers);
             tokio::time::sleep(Duration::from_millis(RECEIPTS_GATHERED_MS)).await;
         }
         writing.is_over = true;
     }
 
     /// What has been gathered; nothing where nothing has come, and then the next mark is a first one.
-    fn take(&self, conversation: ConversationId) -> Option<Gathered> {
+    fn take(&self, conversation: ConversationId) -> Option<HashMap<SessionId, Waiting>> {
         let mut waiting = self.waiting.lock();
         let gathered = waiting.get_mut(&conversation)?;
-        if gathered.marks.is_empty() && gathered.barriers.is_empty() {
+        if gathered.marks.is_empty() {
             waiting.remove(&conversation);
             return None;
         }
-        Some(std::mem::replace(gathered, Gathered { is_writing: true, ..Gathered::default() }))
+        let marks = std::mem::take(&mut gathered.marks);
+        gathered.writing = marks.values().map(|one| one.actor.user).collect();
+        Some(marks)
     }
 
-    /// Whoever waited for what was being written goes on.
+    /// Whoever waited for it goes on.
     fn end_writing(&self, conversation: ConversationId) {
         if let Some(gathered) = self.waiting.lock().get_mut(&conversation) {
-            gathered.is_writing = false;
+            gathered.writing.clear();
+            gathered.written.clear();
         }
     }
 
-    /// Writes the furthest of each. Where that cannot be, what else the device has asked is looked at by itself: one
-    /// mark that makes no sense refuses no other.
+    /// Writes the furthest of each. Where that is no message yet, the others that the device has asked are written
+    /// without it: one mark that makes no sense refuses no other.
     async fn write(&self, conversation: ConversationId, part: Vec<Waiting>) {
-        let requests = part.iter().map(Waiting::furthest).collect();
+        let requests = part.iter().map(|one| one.furthest(&one.asked)).collect();
         let standings = self.advance(conversation, requests).await;
+        let mut mixed = Vec::new();
         for (one, standing) in part.into_iter().zip(standings) {
-            let is_mixed = one.asked.len() > 1 && matches!(standing, Err(Error::Invalid(_)));
-            for asked in one.asked {
-                let standing = if is_mixed {
-                    let alone = request(one.actor, asked.kind, asked.seq);
-                    let mut standings = self.advance(conversation, vec![alone]).await;
-                    standings.pop().unwrap_or(Err(Error::Store(StoreError::OutcomeUnknown)))
-                } else {
-                    standing.clone()
-                };
-                // Who has gone meanwhile needs no answer.
-                let _ = asked.answer.send(standing);
+            match standing {
+                Err(refusal @ Error::Invalid(_)) if one.asked.len() > 1 => mixed.push((one, refusal)),
+                standing => answer(one.asked, &standing),
             }
+        }
+        for (one, refusal) in mixed {
+            self.write_what_makes_sense(conversation, one, refusal).await;
+        }
+    }
+
+    async fn write_what_makes_sense(&self, conversation: ConversationId, mut one: Waiting, refusal: Error) {
+        let view = match self.store.find_conversation(one.actor.user, conversation).await {
+            Ok(Some(view)) => view,
+            Ok(None) => return answer(one.asked, &Err(Error::NotFound)),
+            Err(error) => return answer(one.asked, &Err(Error::Store(error))),
+        };
+        let asked = std::mem::take(&mut one.asked);
+        let (right, wrong): (Vec<_>, Vec<_>) =
+            asked.into_iter().partition(|asked| asked.seq <= view.last_seq);
+        answer(wrong, &Err(refusal));
+        if !right.is_empty() {
+            let mut standings = self.advance(conversation, vec![one.furthest(&right)]).await;
+            answer(right, &standings.pop().unwrap_or(Err(Error::Store(StoreError::OutcomeUnknown))));
         }
     }
 
@@ -178,8 +202,28 @@ impl Receipts {
 }
 
 impl Gathered {
-    fn has(&self, user: UserId) -> bool {
-        self.marks.values().any(|one| one.actor.user == user)
+    /// Goes on when marks of the person are written that are being written now; nothing where none are.
+    fn behind(&mut self, user: UserId) -> Result<Option<oneshot::Receiver<()>>, Error> {
+        if !self.writing.contains(&user) {
+            return Ok(None);
+        }
+        if self.written.len() >= RECEIPTS_WAITING_MAX {
+            return Err(Error::Store(StoreError::Overloaded));
+        }
+        let (tell, written) = oneshot::channel();
+        self.written.push(tell);
+        Ok(Some(written))
+    }
+
+    fn take_those_of(&mut self, user: UserId) -> Vec<Waiting> {
+        self.marks.extract_if(|_, one| one.actor.user == user).map(|(_, one)| one).collect()
+    }
+}
+
+/// Who has gone meanwhile needs no answer.
+fn answer(asked: Vec<Asked>, standing: &Result<Standing, Error>) {
+    for asked in asked {
+        let _ = asked.answer.send(standing.clone());
     }
 }
 
@@ -198,18 +242,13 @@ impl Drop for Writing<'_> {
     }
 }
 
-fn request(actor: Actor, kind: ReceiptKind, seq: Seq) -> MarkRequest {
-    match kind {
-        ReceiptKind::Read => MarkRequest { actor, read: Some(seq), delivered: None },
-        ReceiptKind::Delivered => MarkRequest { actor, read: None, delivered: Some(seq) },
-    }
-}
-
 impl Waiting {
-    fn furthest(&self) -> MarkRequest {
+    /// What these come to.
+    fn furthest(&self, asked: &[Asked]) -> MarkRequest {
         let none = MarkRequest { actor: self.actor, read: None, delivered: None };
-        self.asked.iter().map(|asked| request(self.actor, asked.kind, asked.seq)).fold(none, |sum, one| {
-            MarkRequest { read: sum.read.max(one.read), delivered: sum.delivered.max(one.delivered), ..sum }
+        asked.iter().fold(none, |sum, asked| match asked.kind {
+            ReceiptKind::Read => MarkRequest { read: sum.read.max(Some(asked.seq)), ..sum },
+            ReceiptKind::Delivered => MarkRequest { delivered: sum.delivered.max(Some(asked.seq)), ..sum },
         })
     }
 }
@@ -267,7 +306,7 @@ mod tests {
         for (kind, seq) in [(ReceiptKind::Delivered, 9), (ReceiptKind::Read, 7), (ReceiptKind::Read, 5)] {
             one.asked.push(asked(kind, seq));
         }
-        let request = one.furthest();
+        let request = one.furthest(&one.asked);
         assert_eq!((request.read, request.delivered), (Some(Seq(7)), Some(Seq(9))));
     }
 }

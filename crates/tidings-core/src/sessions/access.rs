@@ -121,7 +121,8 @@ impl AccessTokens {
         Ok(actor)
     }
 
-    /// Not where the keys have changed since it was verified: whoever changes them waits for this, and then forgets all.
+    /// Not where the keys have changed since it was verified: whoever changes them waits for this, and then forgets
+    /// all.
     fn remember(&self, name: [u8; 32], actor: Actor, verified_with: &Arc<[SigningKey]>) {
         let keys = self.keys.read();
         if Arc::ptr_eq(&keys, verified_with) {

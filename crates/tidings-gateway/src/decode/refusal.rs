@@ -1,4 +1,5 @@
-//! What serde says of a request, in our words and with a JSON pointer. Values are never repeated: one may be a password.
+//! What serde says of a request, in our words and with a JSON pointer. Values are never repeated: one may be a
+//! password.
 
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};

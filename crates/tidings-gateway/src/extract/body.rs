@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tidings_core::error::Code;
 
@@ -24,14 +24,10 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
         }
         _ => true,
     });
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        return Err(Refused::new(
-            Code::UnsupportedMediaType,
-            "Send the body as it is: Content-Encoding is not read.",
-        ));
+    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
+        let detail = "Send the body as it is: Content-Encoding is not read.";
+        return Err(Refused::new(Code::UnsupportedMediaType, detail));
     }
     if is_json && is_utf8 {
         return Ok(());
@@ -60,7 +56,6 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     fn checked(content_type: &'static str) -> bool {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);

@@ -1,6 +1,7 @@
 //! Every metric there is, and the page that has them all, in the text format of Prometheus, version 0.0.4.
 //!
-//! To add one: a line in [`METRICS`], where it is written, a test that makes it move; the reference is made of the table.
+//! To add one: a line in [`METRICS`], where it is written, a test that makes it move; the reference is made of the
+//! table.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! The interface as an `OpenAPI` document, and as a page for people; both are made of the same list and the same schemas.
+//! The interface as an `OpenAPI` document, and as a page for people; both are made of the same list and the same
+//! schemas.
 
 mod page;
 

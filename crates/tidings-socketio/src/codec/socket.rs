@@ -1,8 +1,8 @@
 //! Socket.IO v5 packets: the body of an Engine.IO message, and how many binary messages belong to it.
 //!
-//! `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. What a packet may hold by its type is what socket.io-parser
-//! takes; the JSON is checked, never built: the application parses the piece it wants. Attachments follow as binary
-//! messages of their own; where they belong the JSON has `{"_placeholder":true,"num":0}`.
+//! `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. What a packet may hold by its type is what
+//! socket.io-parser takes; the JSON is checked, never built: the application parses the piece it wants. Attachments
+//! follow as binary messages of their own; where they belong the JSON has `{"_placeholder":true,"num":0}`.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! A connection that begins with the upgrade to a WebSocket, which is what most do, taken before an HTTP server sees it:
-//! no buffers, no answer of its own, one write for the answer and the open packet.
+//! A connection that begins with the upgrade to a WebSocket, which is what most do, taken before an HTTP server sees
+//! it: no buffers, no answer of its own, one write for the answer and the open packet.
 
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};

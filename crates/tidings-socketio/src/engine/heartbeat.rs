@@ -66,8 +66,8 @@ impl Heartbeat {
         self.next = Next::PingAt(now + self.interval);
     }
 
-    /// Not everything that has come is read, so that a pong could not be seen: the client gets its whole time again. But
-    /// not for ever: behind a handler that does not end, one that is gone would never be noticed.
+    /// Not everything that has come is read, so that a pong could not be seen: the client gets its whole time again.
+    /// But not for ever: behind a handler that does not end, one that is gone would never be noticed.
     pub(super) fn on_unread(&mut self, now: Instant) {
         let since = *self.unread_since.get_or_insert(now);
         if matches!(self.next, Next::PongBy(_)) {

@@ -1,4 +1,5 @@
-//! A WebSocket that is to take over a session of long-polling: `2probe`, `3probe`, `5`, and whatever else comes instead.
+//! A WebSocket that is to take over a session of long-polling: `2probe`, `3probe`, `5`, and whatever else comes
+//! instead.
 
 use std::task::{Context, Poll};
 

@@ -56,9 +56,9 @@ impl Server {
     }
 
     /// Waits for the first bytes of a connection, and takes it if they are a whole upgrade to a WebSocket, of a new
-    /// session, at a path that is `ours`. Everything else is given back unread, for an HTTP server and [`Self::handle`]:
-    /// calling this first only saves what that costs, most of a connect. `headers` are added to the answer, each line
-    /// with its end. Bound how long the first bytes may take.
+    /// session, at a path that is `ours`. Everything else is given back unread, for an HTTP server and
+    /// [`Self::handle`]: calling this first only saves what that costs, most of a connect. `headers` are added to the
+    /// answer, each line with its end. Bound how long the first bytes may take.
     pub async fn accept(
         &self,
         stream: TcpStream,

@@ -48,8 +48,8 @@ impl Rows<'_> {
         }))
     }
 
-    /// Who was in at `pos`. One who left is shown neither how far the others have come, which nobody knows of that moment any
-    /// more, nor what they may do now.
+    /// Who was in at `pos`. One who left is shown neither how far the others have come, which nobody knows of that
+    /// moment any more, nor what they may do now.
     fn seen_participants(
         &self,
         me: &Membership,

@@ -10,8 +10,8 @@ use super::{Dirty, Overlay};
 use crate::meta;
 use crate::rows::int;
 
-/// Heads in one transaction: sends wait for it, so it is a few milliseconds' work, also where each has a page of its own
-/// and so have its senders' marks.
+/// Heads in one transaction: sends wait for it, so it is a few milliseconds' work, also where each has a page of its
+/// own and so have its senders' marks.
 const FLUSH_HEADS_MAX: usize = 128;
 
 /// One pass over everything that was dirty when it began.

@@ -1,10 +1,10 @@
 //! Making the write-ahead log dirty once more, so that the next sync takes what the last one may have given up.
 //!
-//! When a sync fails, Linux reports it once, marks the pages clean and goes on showing them: whoever syncs later is told
-//! that all is well. So after a process that ended by a failed sync, or was killed before it heard of one, the log that a
-//! start reads may not be on the disk, and the checkpoint at the start would write the database over a log that lacks it:
-//! a power cut before the database's own sync then leaves pages of two times. Writing the same bytes in place marks
-//! them dirty again, and the checkpoint syncs the log before it touches the database.
+//! When a sync fails, Linux reports it once, marks the pages clean and goes on showing them: whoever syncs later is
+//! told that all is well. So after a process that ended by a failed sync, or was killed before it heard of one, the log
+//! that a start reads may not be on the disk, and the checkpoint at the start would write the database over a log that
+//! lacks it: a power cut before the database's own sync then leaves pages of two times. Writing the same bytes in place
+//! marks them dirty again, and the checkpoint syncs the log before it touches the database.
 //!
 //! In place and not by a copy: what is durable already is written over with itself, which no power cut can harm, and it
 //! needs no room on a full disk. The database file needs none of it: pages whose sync failed in a checkpoint are still

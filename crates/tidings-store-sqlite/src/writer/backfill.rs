@@ -99,14 +99,16 @@ impl Backfill {
     }
 }
 
-/// Copies what is in the log now; gives how much of the log is in the database, or nothing where the store cannot go on.
+/// Copies what is in the log now; gives how much of the log is in the database, or nothing where the store cannot go
+/// on.
 fn pass(conn: &Connection, database: &File, poison: &Poison, counters: &Counters) -> Option<u64> {
     if poison.is_set() {
         return None;
     }
     reached(FailPoint::Backfilling);
     let copied = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(2));
-    // SQLite syncs the database only where it has copied all of the log: else the writer would have to wait for all of it.
+    // SQLite syncs the database only where it has copied all of the log: else the writer would have to wait for all of
+    // it.
     let synced = database.sync_data();
     reached(FailPoint::Backfilled);
     count(&counters.backfills);

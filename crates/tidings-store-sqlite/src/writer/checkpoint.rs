@@ -1,8 +1,8 @@
 //! Bringing the write-ahead log back into the database, so that it may begin again.
 //!
-//! From three quarters of its size on a second connection copies it (`backfill.rs`). When little is left the writer does the rest
-//! between two batches, for which it stands still: only it finds the moment at which the log may begin again. Where the
-//! second connection cannot keep up, the writer waits for it at the full size.
+//! From three quarters of its size on a second connection copies it (`backfill.rs`). When little is left the writer
+//! does the rest between two batches, for which it stands still: only it finds the moment at which the log may begin
+//! again. Where the second connection cannot keep up, the writer waits for it at the full size.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,8 +21,8 @@ const BUSY_WAIT: Duration = Duration::from_millis(50);
 /// What the writer copies without a further pass before it: this part of the log at the most. Each page may be a write
 /// of its own to the disk, and everybody who sends waits for them.
 const REST: u64 = 64;
-/// After so many passes the writer copies what is left, however much: where a pass takes longer than those who send need
-/// to write as much anew, or a reader holds an old snapshot, a further one leaves no less.
+/// After so many passes the writer copies what is left, however much: where a pass takes longer than those who send
+/// need to write as much anew, or a reader holds an old snapshot, a further one leaves no less.
 const PASSES_MAX: u32 = 2;
 
 /// How far the log has grown and has been copied, and from where on it is too much.

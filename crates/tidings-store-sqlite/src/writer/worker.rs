@@ -33,8 +33,8 @@ const BATCH_MAX: usize = 512;
 /// With more dirty heads than this they are flushed at once.
 const DIRTY_HEADS_MAX: usize = 20_000;
 
-/// With more events than this after the heads in the rows they are flushed at once: a start that has to count them again
-/// takes some tenths of a second.
+/// With more events than this after the heads in the rows they are flushed at once: a start that has to count them
+/// again takes some tenths of a second.
 const UNFLUSHED_MAX: u64 = 100_000;
 
 pub(super) struct Worker {

@@ -113,8 +113,8 @@ async fn recovery_counts_heads_and_marks_again_after_any_kill() {
     );
 }
 
-/// Kills the process at one operation of its start and its end after the other, until there is none left; each time what
-/// it leaves must be the same to everybody. Gives the operations.
+/// Kills the process at one operation of its start and its end after the other, until there is none left; each time
+/// what it leaves must be the same to everybody. Gives the operations.
 async fn kill_while_it_counts(
     mut history: History,
     left: &Site,

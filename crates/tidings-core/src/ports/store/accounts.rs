@@ -52,8 +52,8 @@ pub trait AccountStore: Send + Sync + 'static {
     /// A user of the app.
     async fn find_user(&self, app: AppId, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// Users of the app: each of the words, of which there is one at least, is the beginning of a word of their names. Of
-    /// more than [`USERS_LOOKED_AT_MAX`](crate::limits::USERS_LOOKED_AT_MAX) who have the rarest of them some. Whose
+    /// Users of the app: each of the words, of which there is one at least, is the beginning of a word of their names.
+    /// Of more than [`USERS_LOOKED_AT_MAX`](crate::limits::USERS_LOOKED_AT_MAX) who have the rarest of them some. Whose
     /// username it is is always among them.
     async fn search_users(
         &self,
@@ -68,8 +68,8 @@ pub trait AccountStore: Send + Sync + 'static {
     /// Everybody who would not be seen typing, or being here, of every app.
     async fn list_hidden(&self) -> Result<Vec<(UserId, UserSettings)>, StoreError>;
 
-    /// When users were last here, which no event tells of. An earlier moment than is known changes nothing, unless what is
-    /// known is still to come: then a clock was wrong.
+    /// When users were last here, which no event tells of. An earlier moment than is known changes nothing, unless what
+    /// is known is still to come: then a clock was wrong.
     async fn set_last_seen(&self, seen: Vec<(UserId, Timestamp)>, now: Timestamp) -> Result<(), StoreError>;
 
     /// The hash of a user's password; none where there is no user, or none who logs in with one.

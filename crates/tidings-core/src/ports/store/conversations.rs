@@ -123,7 +123,8 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// [`PRESENCE_NAMED_MAX`](crate::limits::PRESENCE_NAMED_MAX).
     async fn list_present(&self, conversation: ConversationId) -> Result<Vec<Present>, StoreError>;
 
-    /// The conversations that the viewer is in and that the filter takes: pinned ones first, then by the latest message.
+    /// The conversations that the viewer is in and that the filter takes: pinned ones first, then by the latest
+    /// message.
     async fn list_conversations(
         &self,
         viewer: UserId,
@@ -161,8 +162,8 @@ pub trait ConversationStore: Send + Sync + 'static {
         update: UpdateParticipant,
     ) -> Result<Participant, conversations::Error>;
 
-    /// Changes what the actor has chosen, with an event of their own stream; gives it as it is then. What is so already is
-    /// nothing.
+    /// Changes what the actor has chosen, with an event of their own stream; gives it as it is then. What is so already
+    /// is nothing.
     ///
     /// # Errors
     /// [`conversations::Error::NotFound`] to strangers, `NotParticipant`, `SessionEnded`.

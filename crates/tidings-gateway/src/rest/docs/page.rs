@@ -1,5 +1,5 @@
-//! The document for people: a page without a script, of the same list and the same shapes. It is made of names and words
-//! of our own only: nothing has to be escaped but what is markup in them.
+//! The document for people: a page without a script, of the same list and the same shapes. It is made of names and
+//! words of our own only: nothing has to be escaped but what is markup in them.
 
 use std::fmt::Write as _;
 
