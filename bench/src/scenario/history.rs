@@ -22,12 +22,23 @@ const IN_FLIGHT: usize = 256;
 
 pub(super) fn run(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let line = "history, pages of 50 at random depths, 1 M messages, 200/s by the clock, one core";
-    let mut stage = open(bench, &a_million().obtain(&bench.root)?, Cores::Apart)?;
+    on_one_core(bench, report, line, &a_million(), What::History)
+}
+
+/// How long pages take on a core of the server's own, and what CPU each costs.
+pub(super) fn on_one_core(
+    bench: &Bench,
+    report: &mut Report,
+    line: &str,
+    plan: &Plan,
+    what: What,
+) -> anyhow::Result<()> {
+    let mut stage = open(bench, &plan.obtain(&bench.root)?, Cores::Apart)?;
     for round in 0..bench.rounds {
         let before = CpuTime::of(stage.server.pid());
-        let pages = pages(bench, report, line, &mut stage, What::History, round)?;
+        let read = pages(bench, report, line, &mut stage, what, round)?;
         let cpu = CpuTime::of(stage.server.pid()).since(&before);
-        report.add(line, "server CPU a page", "µs", micros(cpu) / as_float(pages.max(1)));
+        report.add(line, "server CPU a page", "µs", micros(cpu) / as_float(read.max(1)));
     }
     stage.server.stop()
 }
@@ -61,7 +72,7 @@ fn a_million() -> Plan {
     }
 }
 
-pub(super) fn open(bench: &Bench, dir: &Path, cores: Cores) -> anyhow::Result<Stage> {
+fn open(bench: &Bench, dir: &Path, cores: Cores) -> anyhow::Result<Stage> {
     let mut stage = Stage::open(bench, dir, cores)?;
     let mut conversations = stage.crowd.world.conversations.iter();
     ensure!(
@@ -115,7 +126,7 @@ fn beside_sends(
 }
 
 /// One round of pages; gives how many.
-pub(super) fn pages(
+fn pages(
     bench: &Bench,
     report: &mut Report,
     line: &str,

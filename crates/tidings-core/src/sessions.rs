@@ -12,6 +12,8 @@ mod sign_in;
 
 use std::borrow::Cow;
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 pub use access::AccessTokens;
 pub use keys::{KeyError, SigningKey};
 pub use refresh::{RefreshFamilyHash, RefreshSecret, RefreshToken, RefreshTokenHash};
@@ -136,4 +138,10 @@ impl Refusal for Error {
             Self::Store(error) => error.detail(),
         }
     }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    hash
 }

@@ -81,13 +81,12 @@ impl Operations {
 fn names_this_machine(headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(HOST) else { return true };
     let host = host.to_str().unwrap_or_default();
-    let name = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(name, _)| name);
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let name = host.split(':').next().unwrap_or_default();
     name.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        || address_of(host.as_bytes()).is_some_and(|address| address.to_canonical().is_loopback())
 }
 
-/// As proxies write one: alone, with a port, in brackets.
+/// As proxies and `Host` write one: alone, with a port, in brackets.
 fn address_of(hop: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(hop).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use lru::LruCache;
 use parking_lot::{Mutex, RwLock};
@@ -13,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::ids::{AppId, SessionId, UserId};
 use crate::limits::{ACCESS_TOKEN_SECONDS, CLOCKS_DIFFER_SECONDS, VERIFIED_TOKENS_MAX};
 
-use super::{Actor, Error, SigningKey};
+use super::{Actor, Error, SigningKey, sha256};
 
 /// Who the tokens say they are from and for.
 const ISSUER: &str = "tidings";
@@ -103,8 +102,7 @@ impl AccessTokens {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(Error::TokenInvalid);
         }
-        let mut name = [0; 32];
-        name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        let name = sha256(token.as_bytes());
         let remembered = self.verified.lock().get(&name).copied();
         let keys = self.keys();
         let actor = match remembered {

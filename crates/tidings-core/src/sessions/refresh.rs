@@ -8,7 +8,6 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +17,7 @@ use crate::limits::{REFRESH_GRACE_SECONDS, REFRESH_TOKEN_SECONDS};
 use crate::ports::store::Rotation;
 use crate::services::Services;
 
-use super::{Error, Tokens};
+use super::{Error, Tokens, sha256};
 
 /// Of a refresh token's 32. Neither half can be guessed.
 const FAMILY_BYTES: usize = 16;
@@ -74,12 +73,6 @@ impl RefreshToken {
     pub fn family_hash(&self) -> RefreshFamilyHash {
         RefreshFamilyHash(sha256(&self.0[..FAMILY_BYTES]))
     }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    hash
 }
 
 impl fmt::Debug for RefreshToken {
