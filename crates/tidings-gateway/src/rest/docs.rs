@@ -234,6 +234,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_operation_is_on_the_page() {
+        for operation in OPERATIONS {
+            assert!(PAGE.contains(&format!("id=\"{}\"", name_of(operation))), "{}", operation.path);
+        }
+    }
+
     /// The reference is made of the table: `UPDATE_REFERENCE=1 cargo test` writes it.
     #[test]
     fn the_reference_has_every_event() {
